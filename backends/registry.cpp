@@ -1,0 +1,14 @@
+#include "backends/registry.hpp"
+
+namespace megaseal {
+
+std::span<const BackendRow> backend_rows() {
+  static const BackendRow rows[] = {
+#define MEGASEAL_BACKEND(name) {#name, &name##_table, MEGASEAL_REQUIRES_##name},
+#include "backends/backends.def"
+#undef MEGASEAL_BACKEND
+  };
+  return rows;
+}
+
+}  // namespace megaseal

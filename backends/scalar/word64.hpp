@@ -1,0 +1,63 @@
+// 64-bit words of the portable backend: one lane, with 64 x 64 -> 128-bit products.
+//
+// `+`, `-`, `shl` and products are exact: the kernels' limb bounds promise that they never wrap, and the proofs run
+// the same kernels over a word that checks it. Where a kernel wraps on purpose it says so with `wrap_`.
+#pragma once
+#include "kernels/base.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+struct W64 {
+  static constexpr int lanes = 1;
+  /// All ones or all zeros.
+  struct Mask {
+    u64 m;
+  };
+  u64 v;
+
+  static MEGASEAL_INLINE W64 splat(u64 x) { return {x}; }
+  static MEGASEAL_INLINE W64 zero() { return {0}; }
+
+  friend MEGASEAL_INLINE W64 operator+(W64 a, W64 b) { return {a.v + b.v}; }
+  friend MEGASEAL_INLINE W64 operator-(W64 a, W64 b) { return {a.v - b.v}; }
+  friend MEGASEAL_INLINE W64 operator&(W64 a, W64 b) { return {a.v & b.v}; }
+  friend MEGASEAL_INLINE W64 operator|(W64 a, W64 b) { return {a.v | b.v}; }
+  friend MEGASEAL_INLINE W64 operator^(W64 a, W64 b) { return {a.v ^ b.v}; }
+  friend MEGASEAL_INLINE W64 wrap_add(W64 a, W64 b) { return {a.v + b.v}; }
+  friend MEGASEAL_INLINE W64 wrap_sub(W64 a, W64 b) { return {a.v - b.v}; }
+  template <int K>
+  MEGASEAL_INLINE W64 shr() const {
+    return {v >> K};
+  }
+  template <int K>
+  MEGASEAL_INLINE W64 shl() const {
+    return {v << K};
+  }
+
+  /// Bit K as a mask.
+  template <int K>
+  MEGASEAL_INLINE Mask bit() const {
+    return {value_barrier(u64(0) - ((v >> K) & 1))};
+  }
+  MEGASEAL_INLINE Mask is_zero() const { return {value_barrier(((v | (u64(0) - v)) >> 63) - 1)}; }
+  friend MEGASEAL_INLINE Mask operator&(Mask a, Mask b) { return {a.m & b.m}; }
+  friend MEGASEAL_INLINE Mask operator|(Mask a, Mask b) { return {a.m | b.m}; }
+  friend MEGASEAL_INLINE Mask operator~(Mask a) { return {~a.m}; }
+  /// mask ? b : a, without a branch.
+  friend MEGASEAL_INLINE W64 select(Mask mask, W64 a, W64 b) { return {a.v ^ (mask.m & (a.v ^ b.v))}; }
+};
+
+/// The 128-bit sums of products.
+struct W128 {
+  unsigned __int128 v;
+  friend MEGASEAL_INLINE W128 operator+(W128 a, W128 b) { return {a.v + b.v}; }
+  friend MEGASEAL_INLINE W128 operator+(W128 a, W64 b) { return {a.v + b.v}; }
+  template <int K>
+  MEGASEAL_INLINE W64 shr() const {
+    return {u64(v >> K)};
+  }
+  MEGASEAL_INLINE W64 low() const { return {u64(v)}; }
+};
+MEGASEAL_INLINE W128 mul_wide(W64 a, W64 b) { return {(unsigned __int128)a.v * b.v}; }
+
+MEGASEAL_KERNELS_END

@@ -1,0 +1,77 @@
+// What every kernel header starts from: the namespace of the instruction set being compiled, the function
+// attributes, byte access, and wiping.
+//
+// Kernels are templates over a word (and the curve kernels over a field built on a word). A file that instantiates
+// them defines MEGASEAL_ISA first, so that the same template compiled under two sets of flags is two different
+// symbols, and the anonymous namespace keeps all of them out of the linker's sight: nothing compiled for AVX-512
+// can be picked up by a baseline caller. Kernels use no intrinsics and nothing of std:: beyond these headers.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef MEGASEAL_ISA
+#error "define MEGASEAL_ISA (the backend's name) before including a kernel"
+#endif
+
+#define MEGASEAL_KERNELS_BEGIN \
+  namespace megaseal {         \
+  namespace MEGASEAL_ISA {     \
+  namespace {
+#define MEGASEAL_KERNELS_END \
+  }                          \
+  }                          \
+  }
+
+#if defined(__CUDACC__)
+#define MEGASEAL_HD __host__ __device__
+#else
+#define MEGASEAL_HD
+#endif
+
+/// Small functions: always inlined, so that no copy of them with a backend's flags exists on its own.
+#define MEGASEAL_INLINE MEGASEAL_HD inline __attribute__((always_inline))
+/// Large functions that the compiler is to keep as one body per instantiation.
+#define MEGASEAL_NOINLINE MEGASEAL_HD __attribute__((noinline))
+
+MEGASEAL_KERNELS_BEGIN
+
+using u8 = uint8_t;
+using u32 = uint32_t;
+using u64 = uint64_t;
+
+MEGASEAL_INLINE void copy_bytes(void* dst, const void* src, size_t n) { __builtin_memcpy(dst, src, n); }
+
+/// Overwrites `n` bytes with zeros in a way that the optimiser may not remove.
+MEGASEAL_INLINE void wipe(void* p, size_t n) {
+  __builtin_memset(p, 0, n);
+#if !defined(__CUDA_ARCH__)
+  __asm__ volatile("" : : "r"(p) : "memory");
+#endif
+}
+
+/// Hides a value's origin from the optimiser, so that a mask is not turned back into a branch.
+template <class T>
+MEGASEAL_INLINE T value_barrier(T x) {
+#if !defined(__CUDA_ARCH__)
+  __asm__("" : "+r"(x));
+#endif
+  return x;
+}
+
+/// Unaligned little-endian and big-endian access (hosts and devices served here are little-endian).
+MEGASEAL_INLINE u32 load_le32(const u8* p) {
+  u32 x;
+  copy_bytes(&x, p, 4);
+  return x;
+}
+MEGASEAL_INLINE u64 load_le64(const u8* p) {
+  u64 x;
+  copy_bytes(&x, p, 8);
+  return x;
+}
+MEGASEAL_INLINE void store_le32(u8* p, u32 x) { copy_bytes(p, &x, 4); }
+MEGASEAL_INLINE void store_le64(u8* p, u64 x) { copy_bytes(p, &x, 8); }
+MEGASEAL_INLINE u32 load_be32(const u8* p) { return __builtin_bswap32(load_le32(p)); }
+MEGASEAL_INLINE void store_be32(u8* p, u32 x) { store_le32(p, __builtin_bswap32(x)); }
+
+MEGASEAL_KERNELS_END
