@@ -142,7 +142,8 @@ struct HpkeTile {
 
 struct KernelTable {
   const char* name;
-  uint32_t tile_items;  // items a tile should hold for this backend to run at full speed
+  uint32_t lanes;       // items worked on side by side; a tile of fewer leaves lanes idle
+  uint32_t tile_items;  // items in a tile from which this backend runs at full speed, its scratch still in cache
 #define X(slot, Tile) void (*slot)(const Tile*);
   MEGASEAL_SLOTS(X)
 #undef X
