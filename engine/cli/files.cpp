@@ -1,0 +1,113 @@
+#include "engine/cli/files.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace megaseal::cli {
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void Fd::reset() {
+  if (fd_ > STDERR_FILENO) ::close(fd_);
+  fd_ = -1;
+}
+
+std::string display_name(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+Fd open_input(const std::string& path) {
+  if (path == "-") return Fd(STDIN_FILENO);
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) fail_errno("open", path);
+  return fd;
+}
+
+SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
+  const Fd fd = open_input(path);
+  struct stat status {};
+  if (warn_if_shared && ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+      (status.st_mode & 077) != 0) {
+    tell("megaseal: warning: {} can be read by others; chmod 600 it\n", display_name(path));
+  }
+  // read(2) straight into wiped memory: a stream's buffer would keep a copy of the key.
+  SecretBytes bytes(4096);
+  size_t used = 0;
+  for (;;) {
+    if (used == bytes.size()) bytes.resize(2 * bytes.size());
+    const ssize_t n = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_errno("read", display_name(path));
+    if (n == 0) break;
+    used += static_cast<size_t>(n);
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+void write_all(int fd, std::string_view bytes, const std::string& name) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_errno("write", name);
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(path), replace_(replace) {
+  if (path.empty() || path == "-") {
+    fd_ = Fd(STDOUT_FILENO);
+    name_ = "standard output";
+    return;
+  }
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (exists && replace == Replace::no) fail("{} exists; --force overwrites it", path);
+  if (exists && !S_ISREG(status.st_mode)) {  // /dev/null, a named pipe
+    fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd_.get() < 0) fail_errno("open", path);
+    return;
+  }
+  // A symbolic link stays: what it points to is replaced.
+  path_ = exists ? std::filesystem::canonical(path).string() : path;
+  temporary_ = path_ + ".part.XXXXXX";
+  fd_ = Fd(::mkstemp(temporary_.data()));  // O_EXCL, mode 0600
+  if (fd_.get() < 0) {
+    temporary_.clear();
+    fail_errno("create a file for", path);
+  }
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  if (::fchmod(fd_.get(), mode & ~mask) != 0) fail_errno("set the mode of", temporary_);
+}
+
+Output::~Output() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void Output::commit() {
+  if (temporary_.empty()) return;
+  // A full disk may come to light only here. Key files are few and cannot be made again: they go to the disk
+  // itself.
+  if (replace_ == Replace::no && ::fsync(fd_.get()) != 0) fail_errno("write", name_);
+  if (::close(fd_.release()) != 0) fail_errno("write", name_);
+  if (replace_ == Replace::no) {
+    // link(2) refuses an existing name, where rename(2) would silently replace it.
+    if (::link(temporary_.c_str(), path_.c_str()) != 0) fail_errno("create", name_);
+    return;  // the destructor removes the other name
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("create", name_);
+  temporary_.clear();
+}
+
+}  // namespace megaseal::cli

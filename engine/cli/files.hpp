@@ -1,0 +1,64 @@
+// Files by descriptor: reading secrets without leaving copies, and writing output that appears only when
+// whole.
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "engine/cli/handles.hpp"
+
+namespace megaseal::cli {
+
+/// A file descriptor that is closed at the end.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { reset(); }
+  void reset();
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Opens for reading; "-" is standard input.
+Fd open_input(const std::string& path);
+/// The path as messages name it.
+std::string display_name(const std::string& path);
+
+/// Everything in a file, in memory that is wiped. `warn_if_shared`: say so on standard error when others may
+/// read it.
+SecretBytes read_secret_file(const std::string& path, bool warn_if_shared);
+
+/// Writes all of it, or throws.
+void write_all(int fd, std::string_view bytes, const std::string& name);
+
+/// Where results go. A regular file is written under another name beside it and takes its own in commit(), so
+/// that nobody ever finds half a result there; a run that fails leaves nothing. Standard output, pipes and
+/// devices are written as they are.
+class Output {
+ public:
+  enum class Replace { yes, no };
+  /// Empty path or "-": standard output. `mode` is the new file's, before the umask.
+  explicit Output(const std::string& path, unsigned mode = 0666, Replace replace = Replace::yes);
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+  ~Output();
+
+  void write(std::string_view bytes) { write_all(fd_.get(), bytes, name_); }
+  /// Ends the output. With Replace::no it fails if the file has appeared in the meantime.
+  void commit();
+
+ private:
+  Fd fd_;
+  std::string name_;
+  std::string path_;       // where it is to be; empty: written in place
+  std::string temporary_;  // where it is
+  Replace replace_;
+};
+
+}  // namespace megaseal::cli

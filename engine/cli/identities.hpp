@@ -1,0 +1,46 @@
+// The secret keys that open, and which of them a record asks for.
+#pragma once
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/cli/directory.hpp"
+#include "engine/cli/options.hpp"
+
+namespace megaseal::cli {
+
+/// Appends every key of a PEM file. A file without any ends the run, and so does a block that is no X25519
+/// key.
+void load_secret_keys(std::vector<SecretKey>& out, const std::string& path, bool warn_if_shared);
+
+class Identities {
+ public:
+  explicit Identities(const Options& options);
+
+  const megaseal_secret_key* key(size_t index) const { return keys_[index].get(); }
+  size_t size() const { return keys_.size(); }
+
+  enum class Choice { one, any, none };
+  /// Which key a record with this "to" asks for: the one at out_index; any, when it does not say; or none of
+  /// ours.
+  Choice choose(size_t& out_index, std::string_view to) const;
+
+ private:
+  struct Hash {
+    size_t operator()(const PublicKey& key) const {
+      size_t hash = 0;  // public keys are as good as random already
+      std::memcpy(&hash, key.data(), sizeof hash);
+      return hash;
+    }
+  };
+
+  std::vector<SecretKey> keys_;
+  std::unordered_map<PublicKey, size_t, Hash> by_public_;
+  Directory directory_;
+};
+
+}  // namespace megaseal::cli

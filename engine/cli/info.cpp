@@ -1,0 +1,123 @@
+// megaseal info and megaseal selftest: what this machine and this build can do.
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "engine/cli/files.hpp"
+#include "engine/cli/records.hpp"
+#include "engine/cli/session.hpp"
+#include "engine/cli/verbs.hpp"
+
+namespace megaseal::cli {
+namespace {
+
+// Asking runs the self-tests, once per process.
+std::vector<megaseal_backend_info> backends() {
+  std::vector<megaseal_backend_info> all(megaseal_num_backends());
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i].struct_size = sizeof all[i];
+    check(megaseal_get_backend_info(i, &all[i]), "cannot list the backends");
+  }
+  return all;
+}
+
+// The names are part of the --json interface.
+std::string_view state_name(megaseal_backend_state state) {
+  switch (state) {
+    case MEGASEAL_BACKEND_AVAILABLE:
+      return "available";
+    case MEGASEAL_BACKEND_UNSUPPORTED:
+      return "unsupported";
+    case MEGASEAL_BACKEND_SELFTEST_FAILED:
+      return "selftest-failed";
+    case MEGASEAL_BACKEND_NOT_BUILT:
+      return "not-built";
+  }
+  return "unknown";
+}
+
+std::string_view selftest_result(megaseal_backend_state state) {
+  if (state == MEGASEAL_BACKEND_AVAILABLE) return "passed";
+  return state == MEGASEAL_BACKEND_SELFTEST_FAILED ? "failed" : "not-run";
+}
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+std::string backends_json(const std::vector<megaseal_backend_info>& all) {
+  std::string out;
+  for (const megaseal_backend_info& backend : all) {
+    out += fmt::format("{}{{\"name\":{},\"state\":\"{}\",\"selftest\":\"{}\",\"reason\":{}}}",
+                       out.empty() ? "" : ",", json_string(backend.name), state_name(backend.state),
+                       selftest_result(backend.state), json_string(backend.reason));
+  }
+  return "[" + out + "]";
+}
+
+std::string backends_text(const std::vector<megaseal_backend_info>& all) {
+  std::string out;
+  for (const megaseal_backend_info& backend : all) {
+    const std::string_view reason =
+        backend.state == MEGASEAL_BACKEND_AVAILABLE ? "self-test passed" : std::string_view(backend.reason);
+    out += fmt::format("  {:<24}{:<17}{}\n", backend.name, state_name(backend.state), reason);
+  }
+  return out;
+}
+
+template <class Visit>
+void for_each_operation(const megaseal_engine* engine, Visit visit) {
+  for (int i = 0; i < MEGASEAL_OP_COUNT_; ++i) {
+    const auto operation = static_cast<megaseal_operation>(i);
+    const char* const backend = megaseal_backend_name(engine, operation);
+    visit(megaseal_operation_name(operation), backend == nullptr ? "none" : backend);
+  }
+}
+
+}  // namespace
+
+Exit run_info(const Options& options) {
+  const Engine engine = make_engine(options);
+  const auto all = backends();
+  const uint32_t num_threads = megaseal_engine_num_threads(engine.get());
+  std::string out;
+  if (options.json) {
+    std::string operations;
+    for_each_operation(engine.get(), [&](std::string_view operation, std::string_view backend) {
+      operations += fmt::format("{}\"{}\":\"{}\"", operations.empty() ? "" : ",", operation, backend);
+    });
+    out = fmt::format(
+        "{{\"version\":\"{}\",\"cpu\":{},\"threads\":{},\"forced\":{},\"backends\":{},\"operations\":{{{}}}}}"
+        "\n",
+        megaseal_version(), json_string(megaseal_cpu_features()), num_threads,
+        options.backend.empty() ? "null" : json_string(options.backend), backends_json(all), operations);
+  } else {
+    out = fmt::format(
+        "megaseal {}\n\ncpu features  {}\nthreads       {}\n\nbackends, best first\n{}\nused for{}\n",
+        megaseal_version(), megaseal_cpu_features(), num_threads, backends_text(all),
+        options.backend.empty() ? "" : fmt::format(", with {} forced", options.backend));
+    for_each_operation(engine.get(), [&](std::string_view operation, std::string_view backend) {
+      out += fmt::format("  {:<24}{}\n", operation, backend);
+    });
+  }
+  Output("").write(out);
+  return Exit::done;
+}
+
+Exit run_selftest(const Options& options) {
+  // A forced backend that failed its self-test is unavailable, and ends here with the reason.
+  const Engine engine = make_engine(options);
+  const auto all = backends();
+  const bool passed = std::ranges::none_of(
+      all, [](const auto& backend) { return backend.state == MEGASEAL_BACKEND_SELFTEST_FAILED; });
+  if (options.json) {
+    Output("").write(fmt::format("{{\"passed\":{},\"backends\":{}}}\n", passed, backends_json(all)));
+  } else if (!options.quiet) {
+    Output("").write(backends_text(all));
+  }
+  return passed ? Exit::done : Exit::failed;
+}
+
+}  // namespace megaseal::cli

@@ -1,0 +1,237 @@
+#include "engine/cli/records.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstring>
+
+#include "engine/cli/base64.hpp"
+
+namespace megaseal::cli {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  const size_t last = text.find_last_not_of(" \t\r\n");
+  return text.substr(0, last == text.npos ? 0 : last + 1);
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// RFC 8259 §6. The parser reads numbers only into machine types, and an id may be larger than any.
+bool is_json_number(std::string_view text) {
+  size_t i = 0;
+  const auto digits = [&] {
+    const size_t begin = i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+    return i != begin;
+  };
+  const auto skip = [&](char c) { return i < text.size() && text[i] == c && ++i; };
+  skip('-');
+  if (!skip('0') && !digits()) return false;
+  if (skip('.') && !digits()) return false;
+  if (skip('e') || skip('E')) {
+    if (!skip('+')) skip('-');
+    if (!digits()) return false;
+  }
+  return i == text.size();
+}
+
+void append_base64(std::string& out, std::string_view bytes) {
+  const size_t at = out.size();
+  out.resize(at + base64_len(bytes.size()));
+  base64_encode(out.data() + at, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+}
+
+// Which bytes cannot stand in a JSON string as they are.
+constexpr auto kNeedsEscape = [] {
+  std::array<bool, 256> needs{};
+  for (size_t c = 0; c < 0x20; ++c) needs[c] = true;
+  needs['"'] = needs['\\'] = true;
+  return needs;
+}();
+
+}  // namespace
+
+void RecordParser::begin_block(const LineBlock& block) {
+  arena_used_ = 0;
+  if (arena_.size() < 2 * block.bytes.size()) arena_.resize(2 * block.bytes.size());
+}
+
+bool RecordParser::read_string(simdjson::ondemand::value& value, std::string_view& out_raw,
+                               std::string_view& out) {
+  out_raw = trimmed(value.raw_json_token());
+  if (out_raw.size() < 2 || out_raw.front() != '"' || out_raw.back() != '"') return false;
+  const std::string_view inside = out_raw.substr(1, out_raw.size() - 2);
+  if (std::memchr(inside.data(), '\\', inside.size()) == nullptr) {  // most are: no copy at all
+    out = inside;
+    return true;
+  }
+  std::string_view decoded;
+  if (value.get_string().get(decoded) != simdjson::SUCCESS) return false;
+  char* const at = arena_.data() + arena_used_;
+  std::memcpy(at, decoded.data(), decoded.size());
+  arena_used_ += decoded.size();
+  out = {at, decoded.size()};
+  return true;
+}
+
+bool RecordParser::read_base64(simdjson::ondemand::value& value, std::string_view& out_raw,
+                               std::string_view& out) {
+  std::string_view text;
+  if (!read_string(value, out_raw, text)) return false;
+  char* const at = arena_.data() + arena_used_;
+  size_t len = 0;
+  if (!base64_decode(reinterpret_cast<uint8_t*>(at), len, text)) return false;
+  arena_used_ += len;
+  out = {at, len};
+  return true;
+}
+
+bool RecordParser::read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw) {
+  std::string_view unused;
+  if (read_string(value, out_raw, unused)) return true;
+  return out_raw == "true" || out_raw == "false" || out_raw == "null" || is_json_number(out_raw);
+}
+
+std::string RecordParser::parse_object(Record& out, simdjson::ondemand::object& object) {
+  enum Field : unsigned { to = 1, id = 2, aad = 4, payload = 8 };
+  unsigned seen = 0;
+  for (auto field : object) {
+    simdjson::ondemand::raw_json_string key;
+    simdjson::ondemand::value value;
+    if (field.key().get(key) || field.value().get(value)) return "not JSON";
+    const auto is = [&](std::string_view name) { return key.unsafe_is_equal(name); };
+    const auto repeated = [&](Field which) {
+      const bool again = (seen & which) != 0;
+      seen |= which;
+      return again;
+    };
+    if (is("to")) {
+      if (repeated(to)) return "\"to\" is given twice";
+      if (!read_string(value, out.to_raw, out.to)) return "\"to\" is not a string";
+    } else if (is("id")) {
+      if (repeated(id)) return "\"id\" is given twice";
+      if (!read_scalar(value, out.id_raw)) return "\"id\" is not a string, a number, true, false or null";
+    } else if (is("aad")) {
+      if (repeated(aad)) return "\"aad\" is given twice";
+      if (!read_string(value, out.aad_raw, out.aad)) return "\"aad\" is not a string";
+    } else if (is("aad_b64")) {
+      if (repeated(aad)) return "\"aad\" is given twice";
+      out.aad_is_base64 = true;
+      if (!read_base64(value, out.aad_raw, out.aad)) return "\"aad_b64\" is not base64";
+    } else if (kind_ == RecordKind::plain && is("msg")) {
+      if (repeated(payload)) return "\"msg\" is given twice";
+      std::string_view raw;
+      if (!read_string(value, raw, out.payload)) return "\"msg\" is not a string";
+    } else if (kind_ == RecordKind::plain && is("msg_b64")) {
+      if (repeated(payload)) return "\"msg\" is given twice";
+      std::string_view raw;
+      if (!read_base64(value, raw, out.payload)) return "\"msg_b64\" is not base64";
+    } else if (kind_ == RecordKind::sealed && is("sealed")) {
+      if (repeated(payload)) return "\"sealed\" is given twice";
+      std::string_view raw;
+      if (!read_base64(value, raw, out.payload)) return "\"sealed\" is not base64";
+    } else {
+      // The raw name is used only as far as its closing quote.
+      const char* const name = key.raw();
+      return fmt::format("unknown field \"{}\"",
+                         std::string_view(name, static_cast<size_t>(std::strchr(name, '"') - name)));
+    }
+  }
+  if ((seen & payload) == 0)
+    return kind_ == RecordKind::plain ? "no \"msg\" and no \"msg_b64\"" : "no \"sealed\"";
+  return "";
+}
+
+std::string RecordParser::parse(Record& out, const Line& line) {
+  out = Record{};
+  out.line = &line;
+  if (line.too_long) return "record is longer than --max-record allows";
+  simdjson::ondemand::document document;
+  const simdjson::padded_string_view text(line.text.data(), line.text.size(),
+                                          line.text.size() + LineBlock::kPadding);
+  if (parser_.iterate(text).get(document)) return "not JSON";
+  simdjson::ondemand::object object;
+  if (const auto error = document.get_object().get(object)) {
+    return error == simdjson::INCORRECT_TYPE ? "not a JSON object" : "not JSON";
+  }
+  std::string reason = parse_object(out, object);
+  if (reason.empty() && document.current_location().error() != simdjson::OUT_OF_BOUNDS) {
+    return "more than one JSON value on the line";
+  }
+  return reason;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  size_t clean = 0;  // from here to i nothing needs an escape, and is copied in one go
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<uint8_t>(text[i]);
+    if (!kNeedsEscape[c]) continue;
+    out.append(text, clean, i - clean);
+    clean = i + 1;
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+    }
+  }
+  out.append(text, clean);
+  out += '"';
+}
+
+void append_carried(std::string& out, const Record& record) {
+  const auto field = [&](std::string_view name, std::string_view raw) {
+    if (raw.empty()) return;
+    out += name;
+    out += raw;
+    out += ',';
+  };
+  field("\"to\":", record.to_raw);
+  field("\"id\":", record.id_raw);
+  field(record.aad_is_base64 ? "\"aad_b64\":" : "\"aad\":", record.aad_raw);
+}
+
+void append_sealed(std::string& out, const Record& record, std::string_view sealed) {
+  out += '{';
+  append_carried(out, record);
+  out += "\"sealed\":\"";
+  append_base64(out, sealed);
+  out += "\"}\n";
+}
+
+void append_opened(std::string& out, const Record& record, std::string_view message) {
+  out += '{';
+  append_carried(out, record);
+  if (simdjson::validate_utf8(message.data(), message.size())) {
+    out += "\"msg\":";
+    append_json_string(out, message);
+  } else {
+    out += "\"msg_b64\":\"";
+    append_base64(out, message);
+    out += '"';
+  }
+  out += "}\n";
+}
+
+}  // namespace megaseal::cli
