@@ -10,7 +10,7 @@ namespace {
 
 class FailedItems : public SchemeTest {
  protected:
-  static constexpr size_t num = 21;
+  static constexpr size_t num = 22;  // the first and the last item have different recipients
 
   /// Opens with item `bad` replaced and expects `status` there, the right plaintext everywhere else.
   void expect_alone(Layout layout, size_t bad, const Bytes& replacement, uint8_t status) {

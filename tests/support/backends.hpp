@@ -9,6 +9,10 @@
 #include "backends/registry.hpp"
 #include "megaseal/megaseal.h"
 
+namespace megaseal {
+inline void PrintTo(const BackendRow* row, std::ostream* out) { *out << row->name; }
+}  // namespace megaseal
+
 namespace megaseal::test {
 
 inline std::vector<const BackendRow*> all_backends() {

@@ -61,6 +61,7 @@ class SchemeTest : public ::testing::TestWithParam<std::shared_ptr<const Scheme>
  protected:
   const Scheme& scheme() const { return *GetParam(); }
 };
+inline void PrintTo(const std::shared_ptr<const Scheme>& scheme, std::ostream* out) { *out << scheme->name(); }
 inline std::string scheme_test_name(const ::testing::TestParamInfo<std::shared_ptr<const Scheme>>& info) {
   return info.param->name();
 }
