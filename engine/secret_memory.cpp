@@ -23,13 +23,6 @@ void wipe(void* p, size_t n) {
   __asm__ volatile("" : : "r"(p) : "memory");
 }
 
-// The kernels wipe the arrays they know of; what the compiler spilled lies somewhere in the frames below. 24
-// KiB covers the deepest kernel.
-__attribute__((noinline)) void wipe_stack() {
-  char below[24 * 1024];
-  wipe(below, sizeof below);
-}
-
 SecretPages::SecretPages(size_t bytes, On_fork on_fork, Lock lock) {
   const size_t page = page_size();
   size_ = (bytes + page - 1) / page * page;

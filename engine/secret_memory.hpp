@@ -10,9 +10,6 @@ namespace megaseal {
 /// Overwrites memory with zeros in a way that no optimiser removes.
 void wipe(void* p, size_t n);
 
-/// Clears the part of the stack below the caller where kernels kept their locals.
-void wipe_stack();
-
 /// Whole pages between two guard pages, excluded from core dumps. Move-only; wiped and unmapped on
 /// destruction.
 class SecretPages {

@@ -53,7 +53,6 @@ void Workspace::wipe_tile(uint32_t num) {
   wipe(keys, size_t(num) * 32);
   wipe(nonces, size_t(num) * 24);
   wipe(exporters, size_t(num) * 32);
-  wipe_stack();
 }
 
 WorkspacePool::~WorkspacePool() {
