@@ -34,7 +34,9 @@ class Overlap : public SchemeTest {
     EXPECT_EQ(failed, status == MEGASEAL_OK ? 0u : 1u);
     return status;
   }
-  static bool disjoint(size_t a, size_t a_len, size_t b, size_t b_len) { return a + a_len <= b || b + b_len <= a; }
+  static bool disjoint(size_t a, size_t a_len, size_t b, size_t b_len) {
+    return a + a_len <= b || b + b_len <= a;
+  }
 
   Engine engine_ = make_engine("", 1);
   Random random_;
@@ -126,7 +128,8 @@ TEST_P(Overlap, TwoPackedLayoutsOverEachOtherAreRefused) {
   const Shape shape = scheme().shape();
   const uint64_t in_offsets[] = {0, 30, 60};
   const size_t capacity = 60 + 2 * shape.overhead;
-  for (const size_t out : {middle - capacity + 1, middle - shape.in_place - 7, middle, middle + 1, middle + 59}) {
+  for (const size_t out :
+       {middle - capacity + 1, middle - shape.in_place - 7, middle, middle + 1, middle + 59}) {
     if (shape.in_place == 0 && out == middle) continue;
     arena_.assign(arena_size, canary);
     uint64_t out_offsets[3] = {7, 7, 7};

@@ -61,11 +61,13 @@ class SchemeTest : public ::testing::TestWithParam<std::shared_ptr<const Scheme>
  protected:
   const Scheme& scheme() const { return *GetParam(); }
 };
-inline void PrintTo(const std::shared_ptr<const Scheme>& scheme, std::ostream* out) { *out << scheme->name(); }
+inline void PrintTo(const std::shared_ptr<const Scheme>& scheme, std::ostream* out) {
+  *out << scheme->name();
+}
 inline std::string scheme_test_name(const ::testing::TestParamInfo<std::shared_ptr<const Scheme>>& info) {
   return info.param->name();
 }
-#define MEGASEAL_ON_EVERY_SCHEME(Suite)                                                            \
+#define MEGASEAL_ON_EVERY_SCHEME(Suite)                                                          \
   INSTANTIATE_TEST_SUITE_P(Schemes, Suite, ::testing::ValuesIn(::megaseal::test::all_schemes()), \
                            ::megaseal::test::scheme_test_name)
 
