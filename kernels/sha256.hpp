@@ -29,12 +29,14 @@ MEGASEAL_INLINE void sha256_init(W (&state)[8]) {
 }
 
 /// One round; the caller renames the eight variables. `kw` is round constant + schedule word. maj(a, b, c) is
-/// b ^ ((a ^ b) & (b ^ c)), whose b ^ c is the previous round's a ^ b: it travels in `bc`.
+/// b ^ ((a ^ b) & (b ^ c)), whose b ^ c is the previous round's a ^ b: it travels in `bc`. The big sigmas are
+/// nested, (x ^ (x ^ x >>> 14) >>> 5) >>> 6 for >>> 6, 11, 25, because each rotation then works in place
+/// (scalar: a sixth less time than three rotated copies with g++ and clang).
 template <class W>
 MEGASEAL_INLINE void sha256_round(W a, W b, W& d, W e, W f, W g, W& h, W& bc, W kw) {
-  W sum1 = e.template rotr<6>() ^ e.template rotr<11>() ^ e.template rotr<25>();
-  W sum0 = a.template rotr<2>() ^ a.template rotr<13>() ^ a.template rotr<22>();
-  W choice = g ^ (e & (f ^ g));
+  W sum1 = (e ^ (e ^ e.template rotr<14>()).template rotr<5>()).template rotr<6>();
+  W sum0 = (a ^ (a ^ a.template rotr<9>()).template rotr<11>()).template rotr<2>();
+  W choice = choose(e, f, g);
   W ab = a ^ b;
   W majority = b ^ (ab & bc);
   bc = ab;
