@@ -20,12 +20,14 @@ struct HmacKey {
 /// From the 16 words of a zero-padded key, a key to a lane; the words are destroyed. Two compressions.
 template <class W>
 MEGASEAL_INLINE void hmac_set_key_block(HmacKey<W>& out, W (&block)[16]) {
-  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x36363636);
+  W padded[16];
+  for (int i = 0; i < 16; i++) padded[i] = block[i] ^ W::splat(0x36363636);
   sha256_init(out.inner);
-  sha256_compress(out.inner, block);
-  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x36363636 ^ 0x5c5c5c5c);
+  sha256_compress(out.inner, padded);
+  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x5c5c5c5c);
   sha256_init(out.outer);
   sha256_compress(out.outer, block);
+  wipe(padded, sizeof padded);
   wipe(block, sizeof block);
 }
 

@@ -53,12 +53,11 @@ MEGASEAL_INLINE W sha256_next(W w0, W w1, W w9, W w14) {
   return wrap_add(wrap_add(w0, small0), wrap_add(w9, small1));
 }
 
-/// state += compression of the 16 words of `block` (big-endian words already swapped), in every lane.
+/// state += compression of the 16 words of a block (big-endian words already swapped), in every lane. The
+/// block is destroyed: the schedule runs in its place.
 template <class W>
-MEGASEAL_NOINLINE void sha256_compress(W (&state)[8], const W (&block)[16]) {
+MEGASEAL_NOINLINE void sha256_compress(W (&state)[8], W (&w)[16]) {
   const u32* k = sha256_constants();
-  W w[16];
-  for (int i = 0; i < 16; i++) w[i] = block[i];
   W a = state[0], b = state[1], c = state[2], d = state[3];
   W e = state[4], f = state[5], g = state[6], h = state[7];
   W bc = b ^ c;
