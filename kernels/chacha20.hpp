@@ -10,6 +10,7 @@
 // of one message. Every addition is modulo 2^32 by definition.
 #pragma once
 #include "kernels/base.hpp"
+#include "kernels/table.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -84,23 +85,14 @@ MEGASEAL_INLINE void chacha20_lanes_of_one(W (&x)[16], const ChaCha20State& stat
   x[12] = wrap_add(W::splat(counter), W::lane_numbers());
 }
 
-/// The block function in every lane: x becomes the key stream, word i of each lane's block in x[i].
-template <class W>
-MEGASEAL_INLINE void chacha20_block(W (&x)[16]) {
-  W initial[16];
-  for (int i = 0; i < 16; i++) initial[i] = x[i];
-  chacha20_rounds(x);
-  for (int i = 0; i < 16; i++) x[i] = wrap_add(x[i], initial[i]);
-}
-
 /// Output: turns words-by-lane into pieces of 4·L bytes in message order, piece q of block j in x[L·q + j].
 template <class W>
 MEGASEAL_INLINE void chacha20_to_bytes(W (&x)[16]) {
   for (int i = 0; i < 16; i += W::lanes) transpose(x + i);
 }
 
-/// `num` groups of L whole blocks from block `counter` on. With kXor `out` is `in` xor key stream, and may
-/// equal `in`; otherwise it is the key stream itself.
+/// The block function in every lane, for `num` groups of L whole blocks from block `counter` on. With kXor
+/// `out` is `in` xor key stream, and may equal `in`; otherwise it is the key stream itself.
 template <class W, bool kXor>
 MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 counter, const u8* in,
                                        u64 num) {
@@ -131,6 +123,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
 
 template <class R>
 struct ChaCha20Rows {
+  static_assert(R::lanes == 4);
   R a, b, c, d;
 };
 
@@ -144,11 +137,11 @@ MEGASEAL_INLINE void chacha20_rows_round(Rows&... x) {
   ((x.c = wrap_add(x.c, x.d), x.b = (x.b ^ x.c).template rotl<7>()), ...);
 }
 
-/// The 20 rounds. Between rounds three rows are turned by 1, 2 and 3 lanes, which makes diagonals columns,
-/// and back. Row b is the last that a round writes and the first that the next one reads, so it is row a, c
-/// and d that turn.
+/// The 20 rounds of blocks x, K from 1 to 4. Between rounds three rows are turned by 1, 2 and 3 lanes, which
+/// makes diagonals columns, and back. Row b is the last that a round writes and the first that the next one
+/// reads, so it is rows a, c and d that turn, off the critical path.
 template <class... Rows>
-MEGASEAL_INLINE void chacha20_rows_rounds(Rows&... x) {
+MEGASEAL_INLINE void chacha20_rows_rounds_of(Rows&... x) {
   for (int i = 0; i < 10; i++) {
     chacha20_rows_round(x...);
     ((x.c = x.c.template rotate_lanes<1>(), x.d = x.d.template rotate_lanes<2>(),
@@ -160,23 +153,27 @@ MEGASEAL_INLINE void chacha20_rows_rounds(Rows&... x) {
      ...);
   }
 }
+template <class R, int K>
+MEGASEAL_INLINE void chacha20_rows_rounds(ChaCha20Rows<R> (&x)[K]) {
+  static_assert(1 <= K && K <= 4);
+  if constexpr (K == 1) chacha20_rows_rounds_of(x[0]);
+  if constexpr (K == 2) chacha20_rows_rounds_of(x[0], x[1]);
+  if constexpr (K == 3) chacha20_rows_rounds_of(x[0], x[1], x[2]);
+  if constexpr (K == 4) chacha20_rows_rounds_of(x[0], x[1], x[2], x[3]);
+}
 
-/// Key stream of blocks counter … counter + K - 1, K from 1 to 4, 64 bytes each.
+/// Key stream of blocks counter … counter + K - 1, 64 bytes each.
 template <class R, int K>
 MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state, u32 counter) {
-  static_assert(R::lanes == 4 && 1 <= K && K <= 4);
   const R a = R::load(state.w), b = R::load(state.w + 4), c = R::load(state.w + 8);
   R d[K];
+  ChaCha20Rows<R> x[K];
   for (int k = 0; k < K; k++) {
     const u32 last[4] = {counter + u32(k), state.w[13], state.w[14], state.w[15]};
     d[k] = R::load(last);
+    x[k] = {a, b, c, d[k]};
   }
-  ChaCha20Rows<R> x[K];
-  for (int k = 0; k < K; k++) x[k] = {a, b, c, d[k]};
-  if constexpr (K == 1) chacha20_rows_rounds(x[0]);
-  if constexpr (K == 2) chacha20_rows_rounds(x[0], x[1]);
-  if constexpr (K == 3) chacha20_rows_rounds(x[0], x[1], x[2]);
-  if constexpr (K == 4) chacha20_rows_rounds(x[0], x[1], x[2], x[3]);
+  chacha20_rows_rounds(x);
   for (int k = 0; k < K; k++) {
     wrap_add(x[k].a, a).store_bytes(out + 64 * k);
     wrap_add(x[k].b, b).store_bytes(out + 64 * k + 16);
@@ -185,16 +182,24 @@ MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state,
   }
 }
 
-/// HChaCha20: the rounds over constants, key and 16 bytes of nonce; the first and last row are the subkey,
-/// with nothing added back. `out` may equal `key`.
-template <class R>
-MEGASEAL_NOINLINE void hchacha20_one(u8* out, const u8* key, const u8* nonce) {
+/// HChaCha20 of K messages, `first` the number of the first: the rounds over constants, key and 16 bytes of
+/// nonce; the first and last row are the subkey, with nothing added back. `out` may equal the keys: they are
+/// all read before the first subkey is written.
+template <class R, int K>
+MEGASEAL_NOINLINE void hchacha20_rows(u8* out, const Strided& keys, const Strided& nonces, u32 first) {
   const u32 constants[4] = {chacha20_constant(0), chacha20_constant(1), chacha20_constant(2),
                             chacha20_constant(3)};
-  ChaCha20Rows<R> x = {R::load(constants), R::load_bytes(key), R::load_bytes(key + 16), R::load_bytes(nonce)};
+  ChaCha20Rows<R> x[K];
+  for (int k = 0; k < K; k++) {
+    const u8* key = keys.base + (first + k) * keys.stride;
+    const u8* nonce = nonces.base + (first + k) * nonces.stride;
+    x[k] = {R::load(constants), R::load_bytes(key), R::load_bytes(key + 16), R::load_bytes(nonce)};
+  }
   chacha20_rows_rounds(x);
-  x.a.store_bytes(out);
-  x.d.store_bytes(out + 16);
+  for (int k = 0; k < K; k++) {
+    x[k].a.store_bytes(out + 32 * size_t(first + k));
+    x[k].d.store_bytes(out + 32 * size_t(first + k) + 16);
+  }
 }
 
 MEGASEAL_KERNELS_END

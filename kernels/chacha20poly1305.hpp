@@ -22,8 +22,10 @@ MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
   return difference.is_zero().m != 0;
 }
 
+/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word.
 template <class W, class R, class P>
 MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
+  static_assert(aead_piece % (64 * W::lanes) == 0);
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
   alignas(16) u8 head[chacha20_head_len];

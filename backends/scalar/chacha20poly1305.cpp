@@ -36,9 +36,9 @@ void secretbox_open(const AeadTile* tile) {
 }
 
 void hchacha20(const HChaCha20Tile* tile) {
-  for (u32 i = 0; i < tile->num; i++)
-    hchacha20_one<W32x4>(tile->out + 32 * size_t(i), tile->keys.base + i * tile->keys.stride,
-                         tile->nonces.base + i * tile->nonces.stride);
+  u32 i = 0;
+  for (; i + 3 <= tile->num; i += 3) hchacha20_rows<W32x4, 3>(tile->out, tile->keys, tile->nonces, i);
+  for (; i < tile->num; i++) hchacha20_rows<W32x4, 1>(tile->out, tile->keys, tile->nonces, i);
   wipe_stack<dead_bytes>();
 }
 
