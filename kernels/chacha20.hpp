@@ -41,8 +41,7 @@ MEGASEAL_INLINE void chacha20_set_nonce8(ChaCha20State& out, const u8* nonce) {
   for (int i = 0; i < 2; i++) out.w[14 + i] = load_le32(nonce + 4 * i);
 }
 
-// ---- Lanes: a block to a lane
-// ------------------------------------------------------------------------------------
+// ---- Lanes: a block to a lane ----
 
 /// One step of a quarter round in two columns (or diagonals): a += b; d = (d ^ a) <<< N.
 template <int N, class W>
@@ -102,7 +101,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
     chacha20_lanes_of_one(x, state, counter);
     chacha20_rounds(x);
     // The initial state is read again instead of being kept: sixteen registers hold the rounds and nothing
-    // else.
+    // else (clang: 14 % more time with a copy).
     for (int i = 0; i < 16; i++)
       x[i] = wrap_add(x[i], i == 12 ? wrap_add(W::splat(counter), W::lane_numbers()) : W::splat(state.w[i]));
     chacha20_to_bytes(x);
@@ -118,8 +117,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
   }
 }
 
-// ---- Rows: four words of four lanes hold a block
-// -----------------------------------------------------------------
+// ---- Rows: four words of four lanes hold a block ----
 
 template <class R>
 struct ChaCha20Rows {

@@ -8,7 +8,8 @@
 
 MEGASEAL_KERNELS_BEGIN
 
-/// Bytes of key stream in a head: four blocks are the cheapest way to have two or more.
+/// Bytes of key stream in a head: the one-time key and enough for most short messages, at less than twice the
+/// time of a single block.
 constexpr u64 chacha20_head_len = 256;
 
 /// The first `num` bytes, rounded up to blocks, of key stream from block `counter` on; 0 < num <= 256. `out`

@@ -14,8 +14,7 @@ struct HmacKey {
   W inner[8], outer[8];
 };
 
-// ---- Lanes: a message to a lane
-// -----------------------------------------------------------------------------------
+// ---- Lanes: a message to a lane ----
 
 /// From the 16 words of a zero-padded key, a key to a lane; the words are destroyed. Two compressions.
 template <class W>
@@ -65,8 +64,7 @@ MEGASEAL_INLINE void hmac_common(W (&out)[8], const HmacKey<W>& key, const u32* 
   hmac_outer(out, key);
 }
 
-// ---- Any length, one message
-// --------------------------------------------------------------------------------------
+// ---- Any length, one message ----
 
 /// From a key of any length; above 64 bytes it is hashed first (RFC 2104 §2).
 template <class W>

@@ -40,7 +40,7 @@ struct Poly1305 {
     //   d0 = a0·r0 + a1·s1  < 2^124 + 1.25·2^124
     //   d1 = a0·r1 + a1·r0  < 2·2^124, and a2·s1 < 7.5·2^60
     //   d2 = a2·r0          < 6·2^60
-    // so that d0's upper half + a2·s1 < 9.75·2^60 fits a word, and d2 with d1's upper half stays below 2^63.
+    // so that d0's upper half + a2·s1 < 9.75·2^60 fits a word, and d2 + d1's upper half + 1 stays below 2^63.
     Wide d0 = mul_wide(a0, r0) + mul_wide(a1, s1);
     Wide d1 = mul_wide(a0, r1) + mul_wide(a1, r0);
     W l1 = d1.low(), d2 = mul_wide(a2, r0).low();

@@ -1,9 +1,10 @@
 // The portable backend's ciphers: each slot walks its tile message by message, four blocks of a message at a
 // time.
-#include "kernels/chacha20poly1305.hpp"
 #include "backends/scalar/scalar.hpp"
+
 #include "backends/scalar/word32.hpp"
 #include "backends/scalar/word64.hpp"
+#include "kernels/chacha20poly1305.hpp"
 #include "kernels/wipe_stack.hpp"
 #include "kernels/xchacha_secretbox.hpp"
 

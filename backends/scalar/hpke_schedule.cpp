@@ -1,7 +1,8 @@
 // The portable backend's HKDF and HPKE key schedule.
-#include "kernels/hpke_schedule.hpp"
 #include "backends/scalar/scalar.hpp"
+
 #include "backends/scalar/word32.hpp"
+#include "kernels/hpke_schedule.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {
