@@ -1,5 +1,5 @@
-// Entry points for the tests alone. They are compiled into the internal objects, carry hidden visibility and are not
-// installed: no program linked against megaseal can fix an ephemeral secret.
+// Entry points for the tests alone. They are compiled into the internal objects, carry hidden visibility and
+// are not installed: no program linked against megaseal can fix an ephemeral secret.
 #pragma once
 #include <span>
 #include <string>
@@ -15,14 +15,15 @@ megaseal_error hpke_seal_batch(megaseal_engine* engine, size_t* out_num_failed, 
                                const megaseal_recipients* recipients, const uint8_t* ephemeral_secrets);
 
 /// megaseal_sealedbox_seal_batch, likewise.
-megaseal_error sealedbox_seal_batch(megaseal_engine* engine, size_t* out_num_failed, const megaseal_batch* batch,
-                                    megaseal_format format, const megaseal_recipients* recipients,
-                                    const uint8_t* ephemeral_secrets);
+megaseal_error sealedbox_seal_batch(megaseal_engine* engine, size_t* out_num_failed,
+                                    const megaseal_batch* batch, megaseal_format format,
+                                    const megaseal_recipients* recipients, const uint8_t* ephemeral_secrets);
 
 /// megaseal_hpke_sender_create, likewise, with the first sequence number to use.
-megaseal_error hpke_sender_create(megaseal_hpke_context** out_context, uint8_t out_enc[32], megaseal_engine* engine,
-                                  const megaseal_hpke_params* params, const megaseal_recipient* recipient,
-                                  const uint8_t ephemeral_secret[32], uint64_t first_sequence);
+megaseal_error hpke_sender_create(megaseal_hpke_context** out_context, uint8_t out_enc[32],
+                                  megaseal_engine* engine, const megaseal_hpke_params* params,
+                                  const megaseal_recipient* recipient, const uint8_t ephemeral_secret[32],
+                                  uint64_t first_sequence);
 
 /// The known-answer self-test of every slot that `table` offers: "" when it passes, else what failed.
 std::string self_test(const KernelTable& table);

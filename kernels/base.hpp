@@ -1,10 +1,11 @@
 // What every kernel header starts from: the namespace of the instruction set being compiled, the function
 // attributes, byte access, and wiping.
 //
-// Kernels are templates over a word (and the curve kernels over a field built on a word). A file that instantiates
-// them defines MEGASEAL_ISA first, so that the same template compiled under two sets of flags is two different
-// symbols, and the anonymous namespace keeps all of them out of the linker's sight: nothing compiled for AVX-512
-// can be picked up by a baseline caller. Kernels use no intrinsics and nothing of std:: beyond these headers.
+// Kernels are templates over a word (and the curve kernels over a field built on a word). A file that
+// instantiates them defines MEGASEAL_ISA first, so that the same template compiled under two sets of flags is
+// two different symbols, and the anonymous namespace keeps all of them out of the linker's sight: nothing
+// compiled for AVX-512 can be picked up by a baseline caller. Kernels use no intrinsics and nothing of std::
+// beyond these headers.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
-// The seam between the engine and a backend: one table of function pointers, and the plain structs that cross it.
+// The seam between the engine and a backend: one table of function pointers, and the plain structs that cross
+// it.
 //
-// A call handles one tile. Pointers in a tile stay valid for the call; a slot may be called from several threads at
-// once on different tiles. Nothing here owns memory. `status` has one byte per item, is ItemStatus::ok on entry, and
-// a slot writes it only to report a failure. A failed item never disturbs its neighbours. Slots wipe what secrets
-// they leave outside the tile's own outputs.
+// A call handles one tile. Pointers in a tile stay valid for the call; a slot may be called from several
+// threads at once on different tiles. Nothing here owns memory. `status` has one byte per item, is
+// ItemStatus::ok on entry, and a slot writes it only to report a failure. A failed item never disturbs its
+// neighbours. Slots wipe what secrets they leave outside the tile's own outputs.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +14,9 @@ namespace megaseal {
 /// The failures a kernel can find; values equal those of megaseal.h.
 enum class ItemStatus : uint8_t { ok = 0, auth_failed = 1, low_order = 2 };
 
-/// One message under its own key. `out` equals `in` (in place) or does not overlap it. Seal writes `tag`, open reads
-/// it; open writes `out` only after the tag has verified, and leaves it untouched when it does not.
+/// One message under its own key. `out` equals `in` (in place) or does not overlap it. Seal writes `tag`,
+/// open reads it; open writes `out` only after the tag has verified, and leaves it untouched when it does
+/// not.
 struct AeadItem {
   const uint8_t* key;    // 32 bytes
   const uint8_t* nonce;  // 12 bytes; secretbox: 8 bytes
@@ -58,8 +60,9 @@ struct HChaCha20Tile {
   uint8_t* out;    // num * 32 bytes; may equal keys.base
 };
 
-/// X25519 (RFC 7748 §5). Secrets are clamped by the kernel; points may be any 32 bytes. The shared slot reports
-/// low_order where the result is all zeros (and writes the zeros). The public slot takes no points and cannot fail.
+/// X25519 (RFC 7748 §5). Secrets are clamped by the kernel; points may be any 32 bytes. The shared slot
+/// reports low_order where the result is all zeros (and writes the zeros). The public slot takes no points
+/// and cannot fail.
 struct X25519Tile {
   uint32_t num;
   Strided secrets;  // 32 bytes each
@@ -98,7 +101,8 @@ struct HpkeShared {
   const uint8_t* psk;                // psk_len bytes; none in base mode
   uint64_t psk_len;
 };
-/// DHKEM(X25519, HKDF-SHA256) extract-and-expand, then the key schedule for ChaCha20Poly1305 (RFC 9180 §4.1, §5.1).
+/// DHKEM(X25519, HKDF-SHA256) extract-and-expand, then the key schedule for ChaCha20Poly1305 (RFC 9180 §4.1,
+/// §5.1).
 struct HpkeScheduleTile {
   uint32_t num;
   const HpkeShared* shared;
@@ -110,8 +114,8 @@ struct HpkeScheduleTile {
   uint8_t* exporters;  // num * 32 bytes, or null: the exporter secrets are not computed
 };
 
-/// A whole single-shot HPKE tile, for backends that keep it to themselves (a GPU). `items` name everything but key
-/// and nonce, which are derived; a low-order item is reported and neither sealed nor opened.
+/// A whole single-shot HPKE tile, for backends that keep it to themselves (a GPU). `items` name everything
+/// but key and nonce, which are derived; a low-order item is reported and neither sealed nor opened.
 struct HpkeTile {
   uint32_t num;
   const HpkeShared* shared;
@@ -123,26 +127,29 @@ struct HpkeTile {
   uint8_t* status;
 };
 
-/// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has it; null
-/// means "not offered here". A missing hpke_seal or hpke_open is composed from the other slots, tile by tile.
-#define MEGASEAL_SLOTS(X)             \
-  X(chacha20poly1305_seal, AeadTile)  \
-  X(chacha20poly1305_open, AeadTile)  \
-  X(secretbox_seal, AeadTile)         \
-  X(secretbox_open, AeadTile)         \
-  X(hchacha20, HChaCha20Tile)         \
-  X(chacha20_stream, StreamTile)      \
-  X(x25519_shared, X25519Tile)        \
-  X(x25519_public, X25519Tile)        \
-  X(hkdf_extract, HkdfExtractTile)    \
-  X(hkdf_expand, HkdfExpandTile)      \
-  X(hpke_schedule, HpkeScheduleTile)  \
-  X(hpke_seal, HpkeTile)              \
+/// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has
+/// it; null means "not offered here". A missing hpke_seal or hpke_open is composed from the other slots, tile
+/// by tile.
+#define MEGASEAL_SLOTS(X)            \
+  X(chacha20poly1305_seal, AeadTile) \
+  X(chacha20poly1305_open, AeadTile) \
+  X(secretbox_seal, AeadTile)        \
+  X(secretbox_open, AeadTile)        \
+  X(hchacha20, HChaCha20Tile)        \
+  X(chacha20_stream, StreamTile)     \
+  X(x25519_shared, X25519Tile)       \
+  X(x25519_public, X25519Tile)       \
+  X(hkdf_extract, HkdfExtractTile)   \
+  X(hkdf_expand, HkdfExpandTile)     \
+  X(hpke_schedule, HpkeScheduleTile) \
+  X(hpke_seal, HpkeTile)             \
   X(hpke_open, HpkeTile)
 
 struct KernelTable {
   const char* name;
-  uint32_t tile_items;  // items a tile should hold for this backend to run at full speed
+  uint32_t lanes;  // items worked on side by side; a tile of fewer leaves lanes idle
+  uint32_t
+      tile_items;  // items in a tile from which this backend runs at full speed, its scratch still in cache
 #define X(slot, Tile) void (*slot)(const Tile*);
   MEGASEAL_SLOTS(X)
 #undef X

@@ -6,6 +6,7 @@ namespace megaseal {
 
 const KernelTable scalar_table = {
     .name = "scalar",
+    .lanes = 4,
     .tile_items = 64,
     .chacha20poly1305_seal = scalar::chacha20poly1305_seal,
     .chacha20poly1305_open = scalar::chacha20poly1305_open,

@@ -33,6 +33,18 @@ struct W64 {
   MEGASEAL_INLINE W64 shl() const {
     return {v << K};
   }
+  /// Shifts by a public distance; shl_bits drops what leaves at the top, on purpose.
+  MEGASEAL_INLINE W64 shr_bits(int k) const { return {v >> k}; }
+  MEGASEAL_INLINE W64 shl_bits(int k) const { return {v << k}; }
+  /// Exact product with a small constant.
+  template <u64 K>
+  MEGASEAL_INLINE W64 times() const {
+    return {v * K};
+  }
+
+  /// One little-endian word per lane; lane l is at p + l * stride.
+  static MEGASEAL_INLINE W64 load_lanes(const u8* p, size_t) { return {load_le64(p)}; }
+  MEGASEAL_INLINE void store_lanes(u8* p, size_t) const { store_le64(p, v); }
 
   /// Bit K as a mask.
   template <int K>
@@ -45,6 +57,30 @@ struct W64 {
   friend MEGASEAL_INLINE Mask operator~(Mask a) { return {~a.m}; }
   /// mask ? b : a, without a branch.
   friend MEGASEAL_INLINE W64 select(Mask mask, W64 a, W64 b) { return {a.v ^ (mask.m & (a.v ^ b.v))}; }
+  /// Makes a mask public: bit l is lane l. Callers branch on the result, so only a verdict that the caller of
+  /// the library learns anyway may pass here.
+  static MEGASEAL_INLINE u32 reveal(Mask mask) { return u32(mask.m & 1); }
+
+  /// A secret index below N, prepared once for all the look-ups of an entry. One lane has no permute: every
+  /// entry is read, and masked.
+  template <int N>
+  struct Selector {
+    u64 mask[N];
+  };
+  template <int N>
+  static MEGASEAL_INLINE Selector<N> selector(W64 index) {
+    Selector<N> s;
+#pragma GCC unroll 32
+    for (int i = 0; i < N; i++) s.mask[i] = (index ^ splat(u64(i))).is_zero().m;
+    return s;
+  }
+  template <int N>
+  static MEGASEAL_INLINE W64 lookup(const u64* table, const Selector<N>& s) {
+    u64 r = table[0] & s.mask[0];
+#pragma GCC unroll 32
+    for (int i = 1; i < N; i++) r |= table[i] & s.mask[i];
+    return {r};
+  }
 };
 
 /// The 128-bit sums of products.
@@ -57,7 +93,17 @@ struct W128 {
     return {u64(v >> K)};
   }
   MEGASEAL_INLINE W64 low() const { return {u64(v)}; }
+  MEGASEAL_INLINE W64 high() const { return {u64(v >> 64)}; }
 };
 MEGASEAL_INLINE W128 mul_wide(W64 a, W64 b) { return {(unsigned __int128)a.v * b.v}; }
+
+/// a + b modulo 2^64, and its carry of 0 or 1: together an exact sum. (As a 128-bit sum it would be the same number,
+/// but g++ 12 keeps the upper half of such a sum in memory and takes twice the time over Poly1305.)
+MEGASEAL_INLINE W64 add_carry(W64 a, W64 b, W64& carry) {
+  unsigned long long sum;
+  carry = {u64(__builtin_add_overflow(a.v, b.v, &sum))};
+  return {sum};
+}
+MEGASEAL_INLINE void store_bytes(u8* p, W64 x) { store_le64(p, x.v); }
 
 MEGASEAL_KERNELS_END

@@ -175,8 +175,8 @@ typedef struct megaseal_inputs {
  * room for `capacity` bytes; the call writes num_items + 1 offsets, so that item i is base[offsets[i] ..
  * offsets[i+1]). Sealing sets offsets[i] = start_i + i * overhead, start_i being the plaintext bytes before item i;
  * opening is the reverse, a truncated item taking no room. `lens`, when not NULL, gets each result's length, 0 for
- * a failed item, in both layouts. An output that was reserved for a failed item is filled with zeros, except where
- * it was to be made in place: then the input is left as it was. */
+ * a failed item, in both layouts. A failed item's output is filled with zeros (as much of it as the capacity holds),
+ * except where it was to be made in place: then the input is left as it was. TOO_LONG and OVERLAP write nothing. */
 typedef struct megaseal_outputs {
   void *const *ptrs;
   const uint64_t *capacities;

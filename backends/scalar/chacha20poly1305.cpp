@@ -1,0 +1,56 @@
+// The portable backend's ciphers: each slot walks its tile message by message, four blocks of a message at a
+// time.
+#include "kernels/chacha20poly1305.hpp"
+#include "backends/scalar/scalar.hpp"
+#include "backends/scalar/word32.hpp"
+#include "backends/scalar/word64.hpp"
+#include "kernels/wipe_stack.hpp"
+#include "kernels/xchacha_secretbox.hpp"
+
+namespace megaseal::scalar {
+namespace {
+constexpr size_t dead_bytes = 1024;  // deeper than any chain of frames below a slot of this file
+}
+
+void chacha20poly1305_seal(const AeadTile* tile) {
+  for (u32 i = 0; i < tile->num; i++) aead_seal_one<W32x4, W32x4, W64>(tile->items[i]);
+  wipe_stack<dead_bytes>();
+}
+
+void chacha20poly1305_open(const AeadTile* tile) {
+  for (u32 i = 0; i < tile->num; i++)
+    if (!aead_open_one<W32x4, W32x4, W64>(tile->items[i])) tile->status[i] = u8(ItemStatus::auth_failed);
+  wipe_stack<dead_bytes>();
+}
+
+void secretbox_seal(const AeadTile* tile) {
+  for (u32 i = 0; i < tile->num; i++) secretbox_seal_one<W32x4, W32x4, W64>(tile->items[i]);
+  wipe_stack<dead_bytes>();
+}
+
+void secretbox_open(const AeadTile* tile) {
+  for (u32 i = 0; i < tile->num; i++)
+    if (!secretbox_open_one<W32x4, W32x4, W64>(tile->items[i])) tile->status[i] = u8(ItemStatus::auth_failed);
+  wipe_stack<dead_bytes>();
+}
+
+void hchacha20(const HChaCha20Tile* tile) {
+  for (u32 i = 0; i < tile->num; i++)
+    hchacha20_one<W32x4>(tile->out + 32 * size_t(i), tile->keys.base + i * tile->keys.stride,
+                         tile->nonces.base + i * tile->nonces.stride);
+  wipe_stack<dead_bytes>();
+}
+
+void chacha20_stream(const StreamTile* tile) {
+  for (u32 i = 0; i < tile->num; i++) {
+    const StreamItem& item = tile->items[i];
+    ChaCha20State state;
+    chacha20_set_key(state, item.key);
+    chacha20_set_nonce12(state, item.nonce);
+    chacha20_stream_into<W32x4, W32x4>(item.out, item.len, state, item.counter);
+    wipe(&state, sizeof state);
+  }
+  wipe_stack<dead_bytes>();
+}
+
+}  // namespace megaseal::scalar

@@ -1,0 +1,93 @@
+// A caller's megaseal_batch seen item by item: arguments checked, layouts resolved, nothing copied.
+#pragma once
+#include <cstdint>
+
+#include "kernels/table.hpp"
+#include "megaseal/megaseal.h"
+
+namespace megaseal {
+
+/// Where a format keeps its parts. Sealed item: `front` bytes, ciphertext, `back` bytes.
+struct FormatTraits {
+  uint32_t front;     // HPKE: enc; sealed boxes: epk and tag; AEADs: nothing
+  uint32_t back;      // the tag, but for sealed boxes
+  uint64_t max_len;   // longest plaintext
+  bool tag_in_front;  // the tag is the last 16 bytes of the front
+  uint64_t overhead() const { return front + back; }
+};
+/// Null for an unknown format.
+const FormatTraits* format_traits(megaseal_format format);
+
+/// Item i of one side, bytes [data, data + len).
+struct Bytes {
+  const uint8_t* data;
+  uint64_t len;
+};
+
+/// Resolves megaseal_inputs. Also serves lists that are not part of a batch (exporter contexts).
+class InputView {
+ public:
+  /// ARGUMENT when neither or both layouts are given, or packed offsets decrease.
+  megaseal_error set(const megaseal_inputs& inputs, uint64_t num_items);
+  Bytes operator[](uint64_t i) const {
+    if (offsets_) return {base_ + offsets_[i], offsets_[i + 1] - offsets_[i]};
+    if (ptrs_) return {static_cast<const uint8_t*>(ptrs_[i]), lens_[i]};
+    return {nullptr, 0};
+  }
+  bool unset() const { return offsets_ == nullptr && ptrs_ == nullptr; }
+  bool packed() const { return offsets_ != nullptr; }
+  /// Bytes of all items together; for pointers only while adding them up is cheap, else 0.
+  uint64_t total(uint64_t num_items) const;
+
+ private:
+  const uint8_t* base_ = nullptr;
+  const uint64_t* offsets_ = nullptr;
+  const void* const* ptrs_ = nullptr;
+  const uint64_t* lens_ = nullptr;
+};
+
+class BatchView {
+ public:
+  enum class Direction { seal, open };
+
+  /// Checks the batch and, for a packed output, writes its offsets.
+  megaseal_error set(const megaseal_batch* batch, const FormatTraits& format, Direction direction,
+                     bool aad_allowed);
+
+  uint32_t num_items() const { return num_; }
+  uint64_t num_bytes() const { return in_.total(num_); }
+
+  /// Checks item i. OK: `out` names everything but key and nonce. Otherwise the item is finished as failed.
+  megaseal_status prepare(uint32_t i, AeadItem* out) const;
+
+  /// The `front` bytes of a prepared item's sealed form.
+  uint8_t* front(const AeadItem& item) const {
+    return (direction_ == Direction::seal ? item.out : const_cast<uint8_t*>(item.in)) - format_.front;
+  }
+
+  /// Marks item i as done, or as failed: then its output is cleared as megaseal.h says.
+  void succeed(uint32_t i) const;
+  void fail(uint32_t i, megaseal_status status) const;
+
+ private:
+  /// How an item's output lies to what it is made from.
+  enum class Relation { apart, in_place, overlapping };
+  struct Item {
+    Bytes in;
+    uint8_t* out;
+    uint64_t room;  // bytes at out that may be written, at most what the item needs
+    uint64_t need;
+    uint64_t len;  // of the plaintext
+    Relation relation;
+  };
+  megaseal_status describe(uint32_t i, Item* item) const;
+
+  FormatTraits format_;
+  Direction direction_;
+  uint32_t num_ = 0;
+  InputView in_, aad_;
+  megaseal_outputs out_{};
+  uint8_t* statuses_ = nullptr;
+};
+
+}  // namespace megaseal

@@ -1,0 +1,137 @@
+#include "engine/dispatch.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/cpu_features.hpp"
+#include "engine/selftest.hpp"
+
+namespace megaseal {
+namespace {
+
+// Backends that may serve, in the order in which they are asked.
+using Candidates = std::vector<const KernelTable*>;
+
+// Position in `candidates` of the first that offers the slot; -1 when none does.
+template <class Fn>
+int first_with(const Candidates& candidates, Fn KernelTable::*slot) {
+  for (size_t i = 0; i < candidates.size(); i++)
+    if (candidates[i]->*slot) return int(i);
+  return -1;
+}
+
+std::string join(const Candidates& candidates, std::initializer_list<int> parts) {
+  std::string text;
+  std::vector<int> seen;
+  for (int part : parts) {
+    if (std::find(seen.begin(), seen.end(), part) != seen.end()) continue;
+    seen.push_back(part);
+    if (!text.empty()) text += '+';
+    text += candidates[size_t(part)]->name;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<BackendState> examine(std::span<const BackendRow> rows) {
+  std::vector<BackendState> states;
+  for (const BackendRow& row : rows) {
+    BackendState s{&row, MEGASEAL_BACKEND_AVAILABLE, {}};
+    if (row.table == nullptr) {
+      s.state = MEGASEAL_BACKEND_NOT_BUILT;
+      s.reason = "left out of this build";
+    } else if (std::string missing = missing_cpu_features(row.requires_); !missing.empty()) {
+      s.state = MEGASEAL_BACKEND_UNSUPPORTED;
+      s.reason = "this machine lacks " + missing;
+    } else if (std::string failure = self_test(*row.table); !failure.empty()) {
+      s.state = MEGASEAL_BACKEND_SELFTEST_FAILED;
+      s.reason = "self-test failed: " + failure;
+    }
+    states.push_back(std::move(s));
+  }
+  return states;
+}
+
+const std::vector<BackendState>& process_backends() {
+  static const std::vector<BackendState> states = examine(backend_rows());
+  return states;
+}
+
+megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced) {
+  Candidates candidates;
+  const KernelTable* scalar = nullptr;
+  bool found = forced.empty();
+  for (const BackendState& b : backends) {
+    if (b.state != MEGASEAL_BACKEND_AVAILABLE) continue;
+    if (std::string_view(b.row->name) == "scalar") scalar = b.row->table;
+    if (forced.empty() || forced == b.row->name) {
+      candidates.push_back(b.row->table);
+      found = true;
+    }
+  }
+  if (!found) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  if (!forced.empty() && scalar != nullptr && candidates.front() != scalar) candidates.push_back(scalar);
+
+  Dispatch d;
+#define X(slot, Tile)                                          \
+  const int slot = first_with(candidates, &KernelTable::slot); \
+  if (slot >= 0) {                                             \
+    const KernelTable& t = *candidates[size_t(slot)];          \
+    d.slot = t.slot;                                           \
+    d.lanes = std::max(d.lanes, t.lanes);                      \
+    d.tile_items = std::max(d.tile_items, t.tile_items);       \
+  }
+  MEGASEAL_SLOTS(X)
+#undef X
+  const int needed[] = {
+      chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open, hchacha20,
+      chacha20_stream,       x25519_shared,         x25519_public,  hkdf_extract,   hkdf_expand,
+      hpke_schedule};
+  if (std::ranges::min(needed) < 0) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+
+  // A backend's own whole-tile HPKE serves only while none of the parts would come from a better backend:
+  // composing the best parts beats an inferior whole.
+  auto keep_whole = [](int whole, std::initializer_list<int> parts) {
+    return whole >= 0 && whole <= std::min(parts);
+  };
+  const bool whole_seal =
+      keep_whole(hpke_seal, {x25519_public, x25519_shared, hpke_schedule, chacha20poly1305_seal});
+  const bool whole_open = keep_whole(hpke_open, {x25519_shared, hpke_schedule, chacha20poly1305_open});
+  if (!whole_seal) d.hpke_seal = nullptr;
+  if (!whole_open) d.hpke_open = nullptr;
+
+  auto name = [&](megaseal_operation op, std::initializer_list<int> parts) {
+    d.names[op] = join(candidates, parts);
+  };
+  name(MEGASEAL_OP_CHACHA20POLY1305_SEAL, {chacha20poly1305_seal});
+  name(MEGASEAL_OP_CHACHA20POLY1305_OPEN, {chacha20poly1305_open});
+  name(MEGASEAL_OP_XCHACHA20POLY1305_SEAL, {chacha20poly1305_seal, hchacha20});
+  name(MEGASEAL_OP_XCHACHA20POLY1305_OPEN, {chacha20poly1305_open, hchacha20});
+  name(MEGASEAL_OP_X25519_SHARED, {x25519_shared});
+  name(MEGASEAL_OP_X25519_PUBLIC, {x25519_public});
+  name(MEGASEAL_OP_KEYGEN, {x25519_public, chacha20_stream});
+  if (whole_seal)
+    name(MEGASEAL_OP_HPKE_SEAL, {hpke_seal});
+  else
+    name(MEGASEAL_OP_HPKE_SEAL, {x25519_shared, x25519_public, hpke_schedule, chacha20poly1305_seal});
+  if (whole_open)
+    name(MEGASEAL_OP_HPKE_OPEN, {hpke_open});
+  else
+    name(MEGASEAL_OP_HPKE_OPEN, {x25519_shared, hpke_schedule, chacha20poly1305_open});
+  name(MEGASEAL_OP_HPKE_EXPORT, {hkdf_expand});
+  name(MEGASEAL_OP_SEALEDBOX_SEAL, {x25519_shared, x25519_public, hchacha20, secretbox_seal});
+  name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, secretbox_open});
+  *out = std::move(d);
+  return MEGASEAL_ERROR_NONE;
+}
+
+const Dispatch* process_dispatch() {
+  static const Dispatch best = [] {
+    Dispatch d;
+    return choose(&d, process_backends(), {}) == MEGASEAL_ERROR_NONE ? d : Dispatch{};
+  }();
+  return best.x25519_public ? &best : nullptr;
+}
+
+}  // namespace megaseal

@@ -1,0 +1,47 @@
+// Which backend serves what. Decided once, when an engine is made; afterwards a call costs one indirect call
+// a tile.
+#pragma once
+#include <array>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backends/registry.hpp"
+#include "megaseal/megaseal.h"
+
+namespace megaseal {
+
+/// A backend and whether it may be used in this process.
+struct BackendState {
+  const BackendRow* row;
+  megaseal_backend_state state;
+  std::string reason;  // "" when available
+};
+
+/// Checks each row: built, supported by this CPU, known answers right.
+std::vector<BackendState> examine(std::span<const BackendRow> rows);
+
+/// examine(backend_rows()), done once per process.
+const std::vector<BackendState>& process_backends();
+
+/// The chosen function of every slot (hpke_seal and hpke_open may be null: composed) and what the planner
+/// needs.
+struct Dispatch {
+#define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
+  MEGASEAL_SLOTS(X)
+#undef X
+  uint32_t lanes = 1;
+  uint32_t tile_items = 1;
+  /// Who serves each public operation, as megaseal_backend_name gives it.
+  std::array<std::string, MEGASEAL_OP_COUNT_> names;
+};
+
+/// Chooses slot by slot the first available backend that offers it; with `forced` that backend goes first and
+/// only scalar fills its gaps. BACKEND_UNAVAILABLE when `forced` is unknown or unavailable, or when a slot
+/// that everything rests on is offered by nobody.
+megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced);
+
+/// The best choice of this process, for work that belongs to no engine. Null when no backend works at all.
+const Dispatch* process_dispatch();
+
+}  // namespace megaseal

@@ -1,0 +1,49 @@
+// Where the ephemeral secrets of a batch come from.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "engine/dispatch.hpp"
+#include "engine/engine.hpp"
+#include "engine/random.hpp"
+#include "engine/secret_memory.hpp"
+
+namespace megaseal {
+
+/// One per call. Draws a seed from the system and stretches it tile by tile (see random.hpp), or hands out
+/// secrets that a known-answer test fixed.
+class Ephemerals {
+ public:
+  /// `fixed`: 32 bytes per item of the batch, or null.
+  explicit Ephemerals(const uint8_t* fixed) : fixed_(fixed) {}
+  ~Ephemerals() { wipe(seed_, sizeof seed_); }
+  Ephemerals(const Ephemerals&) = delete;
+  Ephemerals& operator=(const Ephemerals&) = delete;
+
+  /// RANDOM when the system has none. Before the first fill().
+  megaseal_error draw_seed() {
+    return fixed_ || system_random(seed_, sizeof seed_) ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_RANDOM;
+  }
+
+  /// 32 bytes for each of `num` items: fresh ones for tile `number`, or the fixed ones of the items in
+  /// `index`. Each tile number may be used once.
+  void fill(const Dispatch& dispatch, uint8_t* out, uint32_t number, const uint32_t* index,
+            uint32_t num) const {
+    if (fixed_) {
+      for (uint32_t k = 0; k < num; k++)
+        std::memcpy(out + 32 * size_t(k), fixed_ + 32 * size_t(index[k]), 32);
+      return;
+    }
+    uint8_t nonce[12] = {};
+    std::memcpy(nonce, &number, sizeof number);
+    const StreamItem item{.key = seed_, .nonce = nonce, .out = out, .len = uint64_t(num) * 32, .counter = 0};
+    const StreamTile tile{.num = 1, .items = &item};
+    dispatch.chacha20_stream(&tile);
+  }
+
+ private:
+  const uint8_t* fixed_;
+  uint8_t seed_[32] = {};
+};
+
+}  // namespace megaseal

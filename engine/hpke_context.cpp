@@ -1,0 +1,273 @@
+// HPKE contexts (RFC 9180 §5): one encapsulation, then messages by sequence number, and exports.
+#include <atomic>
+#include <cstring>
+#include <memory>
+
+#include "engine/engine.hpp"
+#include "engine/ephemeral.hpp"
+#include "engine/hpke_suite.hpp"
+#include "engine/recipient_view.hpp"
+#include "engine/testing.hpp"
+#include "engine/tiles.hpp"
+
+namespace megaseal {
+namespace {
+
+// A context's secrets, in a slot of the slab.
+struct ContextSecrets {
+  uint8_t key[32];
+  uint8_t exporter[32];
+  uint8_t base_nonce[12];
+};
+
+SecretSlab& context_slab() {
+  static auto* slab = new SecretSlab(sizeof(ContextSecrets));  // never destroyed: contexts may outlive main()
+  return *slab;
+}
+
+}  // namespace
+}  // namespace megaseal
+
+struct megaseal_hpke_context {
+  explicit megaseal_hpke_context(bool sends)
+      : secrets(reinterpret_cast<megaseal::ContextSecrets*>(megaseal::context_slab().take())),
+        sender(sends) {}
+  ~megaseal_hpke_context() { megaseal::context_slab().give_back(reinterpret_cast<uint8_t*>(secrets)); }
+  megaseal_hpke_context(const megaseal_hpke_context&) = delete;
+  megaseal_hpke_context& operator=(const megaseal_hpke_context&) = delete;
+
+  megaseal::ContextSecrets* const secrets;
+  const bool sender;
+  std::atomic<uint64_t> next_sequence{0};
+};
+
+namespace megaseal {
+namespace {
+
+using Context = std::unique_ptr<megaseal_hpke_context>;
+
+// Key agreement and schedule for one context, as tiles of one. KEY_LOW_ORDER when there is no shared secret.
+megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
+                     const megaseal_hpke_params& params, const uint8_t* secret, const uint8_t* peer,
+                     const uint8_t* enc, const uint8_t* recipient) {
+  const Dispatch& d = engine->dispatch;
+  WorkspaceLease lease(engine->workspaces, 1, hash_params_text_len(params));
+  Workspace& w = lease.get();
+  const HpkeShared shared = hash_params(d, params, w.text.data());
+  w.status[0] = uint8_t(ItemStatus::ok);
+  const X25519Tile dh{.num = 1, .secrets = {secret, 0}, .points = {peer, 0}, .out = w.dh, .status = w.status};
+  d.x25519_shared(&dh);
+  const bool low_order = w.status[0] != uint8_t(ItemStatus::ok);
+  if (!low_order) {
+    const HpkeScheduleTile schedule{.num = 1,
+                                    .shared = &shared,
+                                    .dh = w.dh,
+                                    .enc = enc,
+                                    .recipients = {recipient, 0},
+                                    .keys = context->secrets->key,
+                                    .nonces = context->secrets->base_nonce,
+                                    .exporters = context->secrets->exporter};
+    d.hpke_schedule(&schedule);
+  }
+  w.wipe_tile(1);
+  lease.put_back(w);
+  return low_order ? MEGASEAL_ERROR_KEY_LOW_ORDER : MEGASEAL_ERROR_NONE;
+}
+
+megaseal_error checked(megaseal_hpke_params* out, const megaseal_hpke_params* params) {
+  if (megaseal_error e = check_params(out, params)) return e;
+  return out->export_len || out->exporter_context_len ? MEGASEAL_ERROR_ARGUMENT : MEGASEAL_ERROR_NONE;
+}
+
+megaseal_error create_sender(megaseal_hpke_context** out_context, uint8_t* out_enc, megaseal_engine* engine,
+                             const megaseal_hpke_params* params, const megaseal_recipient* recipient,
+                             const uint8_t* fixed_secret, uint64_t first_sequence) {
+  if (!out_context) return MEGASEAL_ERROR_ARGUMENT;
+  *out_context = nullptr;
+  megaseal_hpke_params p;
+  if (!out_enc || !engine || !recipient) return MEGASEAL_ERROR_ARGUMENT;
+  if (megaseal_error e = checked(&p, params)) return e;
+  Context context = std::make_unique<megaseal_hpke_context>(true);
+  struct Secret {
+    uint8_t bytes[32];
+    ~Secret() { wipe(bytes, sizeof bytes); }
+  } ephemeral;
+  if (fixed_secret)
+    std::memcpy(ephemeral.bytes, fixed_secret, 32);
+  else if (!system_random(ephemeral.bytes, 32))
+    return MEGASEAL_ERROR_RANDOM;
+  uint8_t enc[32];
+  const X25519Tile tile{
+      .num = 1, .secrets = {ephemeral.bytes, 0}, .points = {}, .out = enc, .status = nullptr};
+  engine->dispatch.x25519_public(&tile);
+  if (megaseal_error e =
+          agree(context.get(), engine, p, ephemeral.bytes, recipient->public_key, enc, recipient->public_key))
+    return e;
+  context->next_sequence.store(first_sequence, std::memory_order_relaxed);
+  std::memcpy(out_enc, enc, 32);
+  *out_context = context.release();
+  return MEGASEAL_ERROR_NONE;
+}
+
+// sequence(i) numbers item i; its nonce is base_nonce XOR that number, big-endian (RFC 9180 §5.2).
+template <class Sequence>
+size_t run(const megaseal_hpke_context* context, megaseal_engine* engine, const BatchView& view,
+           void (*cipher)(const AeadTile*), const Sequence& sequence) {
+  auto work = [&](Workspace& w, TileRange range) {
+    const uint32_t num = gather_items(view, w, range.begin, range.end);
+    for (uint32_t k = 0; k < num; k++) {
+      uint8_t* nonce = w.nonces + 12 * size_t(k);
+      std::memcpy(nonce, context->secrets->base_nonce, 12);
+      const uint64_t number = sequence(w.index[k]);
+      for (int b = 0; b < 8; b++) nonce[11 - b] ^= uint8_t(number >> (8 * b));
+      w.items[k].key = context->secrets->key;
+      w.items[k].nonce = nonce;
+    }
+    const AeadTile tile{.num = num, .items = w.items, .status = w.status};
+    if (num) cipher(&tile);
+    return range.size() - num + finish_items(view, w, num);
+  };
+  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_cipher, 0, work);
+}
+
+megaseal_error seal(megaseal_hpke_context* context, uint64_t* out_first_sequence, size_t* out_num_failed,
+                    megaseal_engine* engine, const megaseal_batch* batch) {
+  if (out_num_failed) *out_num_failed = 0;
+  if (out_first_sequence) *out_first_sequence = 0;
+  if (!context || !engine) return MEGASEAL_ERROR_ARGUMENT;
+  if (!context->sender) return MEGASEAL_ERROR_ROLE;
+  BatchView view;
+  if (megaseal_error e =
+          view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::seal, true))
+    return e;
+  // Reserve by compare-and-swap, so that a batch that does not fit takes nothing and the counter never wraps.
+  uint64_t first = context->next_sequence.load(std::memory_order_relaxed);
+  do {
+    if (view.num_items() > UINT64_MAX - first) return MEGASEAL_ERROR_MESSAGE_LIMIT;
+  } while (!context->next_sequence.compare_exchange_weak(first, first + view.num_items(),
+                                                         std::memory_order_relaxed));
+  const size_t failed = run(context, engine, view, engine->dispatch.chacha20poly1305_seal,
+                            [&](uint32_t i) { return first + i; });
+  if (out_first_sequence) *out_first_sequence = first;
+  if (out_num_failed) *out_num_failed = failed;
+  return MEGASEAL_ERROR_NONE;
+}
+
+megaseal_error open(const megaseal_hpke_context* context, size_t* out_num_failed, megaseal_engine* engine,
+                    const megaseal_batch* batch, const uint64_t* sequences) {
+  if (out_num_failed) *out_num_failed = 0;
+  if (!context || !engine) return MEGASEAL_ERROR_ARGUMENT;
+  if (context->sender) return MEGASEAL_ERROR_ROLE;
+  BatchView view;
+  if (megaseal_error e =
+          view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::open, true))
+    return e;
+  if (view.num_items() > 0 && !sequences) return MEGASEAL_ERROR_ARGUMENT;
+  const size_t failed = run(context, engine, view, engine->dispatch.chacha20poly1305_open,
+                            [&](uint32_t i) { return sequences[i]; });
+  if (out_num_failed) *out_num_failed = failed;
+  return MEGASEAL_ERROR_NONE;
+}
+
+megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_exports,
+                            megaseal_engine* engine, size_t num_items, const megaseal_inputs* contexts,
+                            size_t export_len) {
+  if (!context || !engine || num_items > UINT32_MAX) return MEGASEAL_ERROR_ARGUMENT;
+  if (export_len == 0 || export_len > MEGASEAL_HPKE_MAX_EXPORT_LEN) return MEGASEAL_ERROR_ARGUMENT;
+  if (num_items == 0) return MEGASEAL_ERROR_NONE;
+  InputView in;
+  if (!out_exports || !contexts) return MEGASEAL_ERROR_ARGUMENT;
+  if (megaseal_error e = in.set(*contexts, num_items)) return e;
+
+  // Each workspace must hold the labelled contexts of the largest tile; found beforehand, so that no tile
+  // allocates.
+  size_t longest = 0;
+  for (size_t i = 0; i < num_items; i++) {
+    const Bytes c = in[i];
+    if ((!c.data && c.len) || c.len > SIZE_MAX / 2) return MEGASEAL_ERROR_ARGUMENT;
+    longest = std::max(longest, export_info_len(c.len));
+  }
+  const uint32_t tile_items = engine->dispatch.tile_items;
+  if (longest > SIZE_MAX / tile_items) return MEGASEAL_ERROR_MEMORY;
+  const Dispatch& d = engine->dispatch;
+  auto work = [&](Workspace& w, TileRange range) {
+    for (uint32_t k = 0; k < range.size(); k++) {
+      const Bytes c = in[range.begin + k];
+      uint8_t* info = w.text.data() + k * longest;
+      write_export_info(info, c.data, c.len, export_len);
+      w.expand[k] = {.prk = context->secrets->exporter,
+                     .info = info,
+                     .info_len = export_info_len(c.len),
+                     .out = out_exports + (size_t(range.begin) + k) * export_len,
+                     .out_len = uint32_t(export_len)};
+    }
+    const HkdfExpandTile tile{.num = range.size(), .items = w.expand};
+    d.hkdf_expand(&tile);
+    return size_t(0);
+  };
+  run_tiles(engine, uint32_t(num_items), 0, cost_hash, longest * tile_items, work);
+  return MEGASEAL_ERROR_NONE;
+}
+
+}  // namespace
+
+megaseal_error testing::hpke_sender_create(megaseal_hpke_context** out_context, uint8_t out_enc[32],
+                                           megaseal_engine* engine, const megaseal_hpke_params* params,
+                                           const megaseal_recipient* recipient,
+                                           const uint8_t ephemeral_secret[32], uint64_t first_sequence) {
+  return no_throw([&] {
+    return create_sender(out_context, out_enc, engine, params, recipient, ephemeral_secret, first_sequence);
+  });
+}
+
+}  // namespace megaseal
+
+using namespace megaseal;
+
+extern "C" {
+
+megaseal_error megaseal_hpke_sender_create(megaseal_hpke_context** out_context, uint8_t out_enc[32],
+                                           megaseal_engine* engine, const megaseal_hpke_params* params,
+                                           const megaseal_recipient* recipient) {
+  return no_throw([&] { return create_sender(out_context, out_enc, engine, params, recipient, nullptr, 0); });
+}
+
+megaseal_error megaseal_hpke_receiver_create(megaseal_hpke_context** out_context, megaseal_engine* engine,
+                                             const megaseal_hpke_params* params,
+                                             const megaseal_secret_key* key, const uint8_t enc[32]) {
+  if (!out_context) return MEGASEAL_ERROR_ARGUMENT;
+  *out_context = nullptr;
+  return no_throw([&] {
+    megaseal_hpke_params p;
+    if (!engine || !key || !enc) return MEGASEAL_ERROR_ARGUMENT;
+    if (megaseal_error e = checked(&p, params)) return e;
+    Context context = std::make_unique<megaseal_hpke_context>(false);
+    if (megaseal_error e = agree(context.get(), engine, p, key->secret, enc, enc, key->public_key)) return e;
+    *out_context = context.release();
+    return MEGASEAL_ERROR_NONE;
+  });
+}
+
+void megaseal_hpke_context_destroy(megaseal_hpke_context* context) { delete context; }
+
+megaseal_error megaseal_hpke_context_seal_batch(megaseal_hpke_context* context, uint64_t* out_first_sequence,
+                                                size_t* out_num_failed, megaseal_engine* engine,
+                                                const megaseal_batch* batch) {
+  return no_throw([&] { return seal(context, out_first_sequence, out_num_failed, engine, batch); });
+}
+
+megaseal_error megaseal_hpke_context_open_batch(const megaseal_hpke_context* context, size_t* out_num_failed,
+                                                megaseal_engine* engine, const megaseal_batch* batch,
+                                                const uint64_t* sequences) {
+  return no_throw([&] { return open(context, out_num_failed, engine, batch, sequences); });
+}
+
+megaseal_error megaseal_hpke_context_export_batch(const megaseal_hpke_context* context, uint8_t* out_exports,
+                                                  megaseal_engine* engine, size_t num_items,
+                                                  const megaseal_inputs* exporter_contexts,
+                                                  size_t export_len) {
+  return no_throw(
+      [&] { return export_batch(context, out_exports, engine, num_items, exporter_contexts, export_len); });
+}
+
+}  // extern "C"

@@ -1,0 +1,29 @@
+// How a batch is cut into tiles.
+#pragma once
+#include <cstdint>
+
+#include "engine/dispatch.hpp"
+
+namespace megaseal {
+
+/// What one item costs, roughly, on the fastest backend: enough to tell work that pays for waking a thread.
+struct ItemCost {
+  uint32_t nanoseconds;  // whatever its length
+  bool by_length;        // and then about half a nanosecond a byte
+};
+inline constexpr ItemCost cost_cipher{40, true};
+inline constexpr ItemCost cost_key_agreement{4000, true};
+inline constexpr ItemCost cost_hash{1000, false};
+
+struct Plan {
+  uint32_t tile;  // items in each tile, the last perhaps fewer
+  uint32_t num_tiles;
+};
+
+/// Tiles as large as the backends ask for, unless that would leave threads idle; then smaller ones, but never
+/// so small that lanes idle or that a tile is worth less than the waking of a thread. A few cheap items make
+/// one tile, which the caller's thread does itself. `num_bytes`: the batch's bytes, or 0 when not known.
+Plan make_plan(const Dispatch& dispatch, uint32_t num_threads, uint32_t num_items, uint64_t num_bytes,
+               ItemCost cost);
+
+}  // namespace megaseal

@@ -1,0 +1,57 @@
+// Memory for secrets: wiped when freed, kept out of core dumps, fenced by inaccessible pages.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace megaseal {
+
+/// Overwrites memory with zeros in a way that no optimiser removes.
+void wipe(void* p, size_t n);
+
+/// Clears the part of the stack below the caller where kernels kept their locals.
+void wipe_stack();
+
+/// Whole pages between two guard pages, excluded from core dumps. Move-only; wiped and unmapped on
+/// destruction.
+class SecretPages {
+ public:
+  enum class On_fork { keep, wipe };
+  enum class Lock { no, best_effort };
+
+  SecretPages() = default;
+  /// Throws std::bad_alloc. Zero-filled. `wipe`: a child sees zeros there (where the kernel can, Linux 4.14
+  /// on). `best_effort`: locked in memory where the process's limit allows it.
+  SecretPages(size_t bytes, On_fork on_fork, Lock lock);
+  SecretPages(SecretPages&& other) noexcept;
+  SecretPages& operator=(SecretPages&& other) noexcept;
+  ~SecretPages();
+
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void free();
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// Hands out slots of one size from shared pages: locked memory is scarce, and a page per key would waste it.
+/// Thread-safe.
+class SecretSlab {
+ public:
+  explicit SecretSlab(size_t slot_size) : slot_size_(slot_size) {}
+  /// A zeroed slot. Throws std::bad_alloc.
+  uint8_t* take();
+  /// Wipes the slot and takes it back.
+  void give_back(uint8_t* slot);
+
+ private:
+  const size_t slot_size_;
+  std::mutex mutex_;
+  std::vector<SecretPages> pages_;
+  std::vector<uint8_t*> free_;
+};
+
+}  // namespace megaseal

@@ -1,0 +1,305 @@
+#include "engine/selftest.hpp"
+
+#include <sodium.h>
+
+#include <cstring>
+#include <vector>
+
+#include "backends/registry.hpp"
+#include "engine/selftest_answers.hpp"
+#include "engine/testing.hpp"
+#include "engine/tiles.hpp"
+
+namespace megaseal {
+namespace {
+
+// Enough items for every lane of every backend, with an odd number left over, each different.
+constexpr uint32_t num = 67;
+
+// Inputs that anyone can generate again: SplitMix64 (Steele et al. 2014), seeded by what they are for.
+std::vector<uint8_t> pattern(uint64_t seed, size_t len) {
+  std::vector<uint8_t> out(len);
+  for (size_t i = 0; i < len; i++) {
+    if (i % 8 == 0) seed += 0x9e3779b97f4a7c15;
+    uint64_t z = seed;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    out[i] = uint8_t((z ^ z >> 31) >> (8 * (i % 8)));
+  }
+  return out;
+}
+
+using Digest = selftest::Digest;
+
+Digest digest(const std::vector<uint8_t>& bytes) {
+  Digest d;
+  crypto_hash_sha256(d.data(), bytes.data(), bytes.size());
+  return d;
+}
+
+// Messages of lengths around every block boundary and beyond, one buffer for all.
+struct Messages {
+  explicit Messages(uint32_t nonce_len, bool with_aad)
+      : keys(pattern(1, num * 32)),
+        nonces(pattern(2, num * nonce_len)),
+        aad(pattern(3, num)),
+        tags(num * 16) {
+    size_t total = 0;
+    for (uint32_t i = 0; i < num; i++) total += len(i);
+    plain = pattern(4, total);
+    out.resize(total);
+    size_t at = 0;
+    for (uint32_t i = 0; i < num; i++) {
+      items.push_back({.key = &keys[i * 32],
+                       .nonce = &nonces[i * nonce_len],
+                       .aad = aad.data(),
+                       .aad_len = with_aad ? i % 35 : 0,
+                       .in = plain.data() + at,
+                       .out = out.data() + at,
+                       .len = len(i),
+                       .tag = &tags[i * 16]});
+      at += len(i);
+    }
+  }
+  static uint64_t len(uint32_t i) { return i % 4 == 3 ? 64 * (i / 4) : i * i % 331; }
+  std::vector<uint8_t> sealed() const {
+    std::vector<uint8_t> all = out;
+    all.insert(all.end(), tags.begin(), tags.end());
+    return all;
+  }
+  /// The same messages from `sealed()` back to fresh memory.
+  void turn_round() {
+    plain = out;
+    const uint8_t* old_out = out.data();
+    for (AeadItem& i : items) i.in = plain.data() + (i.out - old_out);
+    std::memset(out.data(), 0, out.size());
+  }
+
+  std::vector<uint8_t> keys, nonces, aad, plain, out, tags;
+  std::vector<AeadItem> items;
+};
+
+using AeadSlot = void (*)(const AeadTile*);
+
+std::string check_seal(AeadSlot slot, uint32_t nonce_len, bool with_aad, const Digest& answer) {
+  Messages m(nonce_len, with_aad);
+  std::vector<uint8_t> status(num);
+  const AeadTile tile{.num = num, .items = m.items.data(), .status = status.data()};
+  slot(&tile);
+  return digest(m.sealed()) == answer ? "" : "wrong ciphertext or tag";
+}
+
+// Opens what the scalar backend seals (it has known answers of its own), each third message altered.
+std::string check_open(AeadSlot slot, AeadSlot reference_seal, uint32_t nonce_len, bool with_aad) {
+  Messages m(nonce_len, with_aad);
+  std::vector<uint8_t> status(num);
+  const AeadTile tile{.num = num, .items = m.items.data(), .status = status.data()};
+  reference_seal(&tile);
+  const std::vector<uint8_t> plain = m.plain;
+  m.turn_round();
+  for (uint32_t i = 0; i < num; i += 3) m.tags[i * 16 + i % 16] ^= 1;
+  slot(&tile);
+  for (uint32_t i = 0; i < num; i++) {
+    const AeadItem& item = m.items[i];
+    const bool altered = i % 3 == 0;
+    if ((status[i] == uint8_t(ItemStatus::auth_failed)) != altered)
+      return altered ? "opened an altered message" : "refused a good message";
+    const size_t at = size_t(item.out - m.out.data());
+    const std::vector<uint8_t> zeros(item.len);
+    if (item.len && std::memcmp(item.out, altered ? zeros.data() : &plain[at], item.len) != 0)
+      return altered ? "released plaintext of an altered message" : "wrong plaintext";
+  }
+  return {};
+}
+
+std::string check_hchacha20(const KernelTable& t) {
+  const auto keys = pattern(1, num * 32), nonces = pattern(2, num * 16);
+  std::vector<uint8_t> out(num * 32);
+  const HChaCha20Tile tile{
+      .num = num, .keys = {keys.data(), 32}, .nonces = {nonces.data(), 16}, .out = out.data()};
+  t.hchacha20(&tile);
+  return digest(out) == selftest::hchacha20 ? "" : "wrong subkey";
+}
+
+std::string check_stream(const KernelTable& t) {
+  const auto keys = pattern(1, num * 32), nonces = pattern(2, num * 12);
+  std::vector<uint8_t> out(num * 400);
+  std::vector<StreamItem> items;
+  for (uint32_t i = 0; i < num; i++)
+    items.push_back({.key = &keys[i * 32],
+                     .nonce = &nonces[i * 12],
+                     .out = &out[i * 400],
+                     .len = 400 - i,
+                     .counter = i % 2 ? i : 0u - i});  // some wrap around
+  const StreamTile tile{.num = num, .items = items.data()};
+  t.chacha20_stream(&tile);
+  return digest(out) == selftest::chacha20_stream ? "" : "wrong key stream";
+}
+
+std::string check_x25519(void (*slot)(const X25519Tile*), bool with_points, const Digest& answer) {
+  const auto secrets = pattern(1, num * 32);
+  auto points = pattern(2, num * 32);
+  std::memset(&points[7 * 32], 0, 32);  // one of low order among good ones
+  std::vector<uint8_t> out(num * 32), status(num);
+  const X25519Tile tile{.num = num,
+                        .secrets = {secrets.data(), 32},
+                        .points = with_points ? Strided{points.data(), 32} : Strided{},
+                        .out = out.data(),
+                        .status = status.data()};
+  slot(&tile);
+  for (uint32_t i = 0; i < num; i++)
+    if ((status[i] == uint8_t(ItemStatus::low_order)) != (with_points && i == 7)) return "wrong status";
+  return digest(out) == answer ? "" : "wrong result";
+}
+
+std::string check_extract(const KernelTable& t) {
+  const auto salt = pattern(1, num * 2), ikm = pattern(2, num * 5);
+  std::vector<uint8_t> out(num * 32);
+  std::vector<HkdfExtractItem> items;
+  for (uint32_t i = 0; i < num; i++)
+    items.push_back(
+        {.salt = salt.data(), .salt_len = i * 2, .ikm = ikm.data(), .ikm_len = i * 5, .prk = &out[i * 32]});
+  const HkdfExtractTile tile{.num = num, .items = items.data()};
+  t.hkdf_extract(&tile);
+  return digest(out) == selftest::hkdf_extract ? "" : "wrong pseudorandom key";
+}
+
+std::string check_expand(const KernelTable& t) {
+  const auto prk = pattern(1, num * 32), info = pattern(2, num * 5);
+  std::vector<uint8_t> out(num * 200);
+  std::vector<HkdfExpandItem> items;
+  for (uint32_t i = 0; i < num; i++)
+    items.push_back({.prk = &prk[i * 32],
+                     .info = info.data(),
+                     .info_len = i * 5,
+                     .out = &out[i * 200],
+                     .out_len = 1 + i * 2});
+  const HkdfExpandTile tile{.num = num, .items = items.data()};
+  t.hkdf_expand(&tile);
+  return digest(out) == selftest::hkdf_expand ? "" : "wrong output";
+}
+
+HpkeShared shared_pattern(const std::vector<uint8_t>& psk) {
+  HpkeShared s{};
+  const auto context = pattern(5, 65);
+  std::memcpy(s.key_schedule_context, context.data(), 65);
+  s.psk = psk.data();
+  s.psk_len = psk.size();
+  return s;
+}
+
+std::string check_schedule(const KernelTable& t) {
+  const auto dh = pattern(1, num * 32), enc = pattern(2, num * 32), pk = pattern(3, num * 32),
+             psk = pattern(4, 70);
+  std::vector<uint8_t> all;
+  for (const bool with_psk : {false, true}) {
+    const HpkeShared shared = shared_pattern(with_psk ? psk : std::vector<uint8_t>{});
+    std::vector<uint8_t> out(num * (32 + 12 + 32));
+    const HpkeScheduleTile tile{.num = num,
+                                .shared = &shared,
+                                .dh = dh.data(),
+                                .enc = enc.data(),
+                                .recipients = {pk.data(), 32},
+                                .keys = out.data(),
+                                .nonces = out.data() + num * 32,
+                                .exporters = out.data() + num * 44};
+    t.hpke_schedule(&tile);
+    all.insert(all.end(), out.begin(), out.end());
+    std::vector<uint8_t> lean(num * 44);  // without exporter secrets the rest must not change
+    HpkeScheduleTile without = tile;
+    without.keys = lean.data();
+    without.nonces = lean.data() + num * 32;
+    without.exporters = nullptr;
+    t.hpke_schedule(&without);
+    if (!std::equal(lean.begin(), lean.end(), out.begin())) return "differs without exporter secrets";
+  }
+  return digest(all) == selftest::hpke_schedule ? "" : "wrong keys";
+}
+
+// A backend's own whole tiles, against the composition of the scalar backend's slots.
+std::string check_whole(const KernelTable& t) {
+  Dispatch parts;
+#define X(slot, Tile) parts.slot = scalar_table.slot;
+  MEGASEAL_SLOTS(X)
+#undef X
+  const auto secrets = pattern(6, num * 32), recipient_secrets = pattern(7, num * 32);
+  std::vector<uint8_t> pk(num * 32), enc(num * 32), exporters(num * 32), status(num);
+  const X25519Tile publics{.num = num,
+                           .secrets = {recipient_secrets.data(), 32},
+                           .points = {},
+                           .out = pk.data(),
+                           .status = nullptr};
+  scalar_table.x25519_public(&publics);
+  const HpkeShared shared = shared_pattern({});
+  Workspace w(num);
+  Messages m(12, true);
+  auto tile = [&](const std::vector<uint8_t>& secret) {
+    return HpkeTile{.num = num,
+                    .shared = &shared,
+                    .secrets = {secret.data(), 32},
+                    .recipients = {pk.data(), 32},
+                    .enc = enc.data(),
+                    .items = m.items.data(),
+                    .exporters = exporters.data(),
+                    .status = status.data()};
+  };
+  hpke_seal_tile(parts, w, tile(secrets));
+  const auto sealed = m.sealed(), right_enc = enc, right_exporters = exporters;
+  if (t.hpke_seal) {
+    std::memset(m.out.data(), 0, m.out.size());
+    const HpkeTile whole = tile(secrets);
+    t.hpke_seal(&whole);
+    if (m.sealed() != sealed || enc != right_enc || exporters != right_exporters)
+      return "hpke_seal: wrong result";
+  }
+  if (t.hpke_open) {
+    const auto plain = m.plain;
+    m.turn_round();
+    m.tags[5 * 16] ^= 1;
+    std::memset(&enc[9 * 32], 0, 32);
+    const HpkeTile whole = tile(recipient_secrets);
+    t.hpke_open(&whole);
+    for (uint32_t i = 0; i < num; i++) {
+      const auto expected = i == 5   ? ItemStatus::auth_failed
+                            : i == 9 ? ItemStatus::low_order
+                                     : ItemStatus::ok;
+      if (status[i] != uint8_t(expected)) return "hpke_open: wrong status";
+      const AeadItem& item = m.items[i];
+      if (expected == ItemStatus::ok && item.len &&
+          std::memcmp(item.out, &plain[size_t(item.out - m.out.data())], item.len) != 0)
+        return "hpke_open: wrong plaintext";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string self_test(const KernelTable& t) {
+  auto named = [](const char* slot, const std::string& failure) {
+    return failure.empty() ? failure : std::string(slot) + ": " + failure;
+  };
+  std::string bad;
+#define CHECK_SLOT(slot, call) \
+  if (t.slot && !(bad = named(#slot, call)).empty()) return bad
+  CHECK_SLOT(chacha20poly1305_seal,
+             check_seal(t.chacha20poly1305_seal, 12, true, selftest::chacha20poly1305));
+  CHECK_SLOT(chacha20poly1305_open,
+             check_open(t.chacha20poly1305_open, scalar_table.chacha20poly1305_seal, 12, true));
+  CHECK_SLOT(secretbox_seal, check_seal(t.secretbox_seal, 8, false, selftest::secretbox));
+  CHECK_SLOT(secretbox_open, check_open(t.secretbox_open, scalar_table.secretbox_seal, 8, false));
+  CHECK_SLOT(hchacha20, check_hchacha20(t));
+  CHECK_SLOT(chacha20_stream, check_stream(t));
+  CHECK_SLOT(x25519_shared, check_x25519(t.x25519_shared, true, selftest::x25519_shared));
+  CHECK_SLOT(x25519_public, check_x25519(t.x25519_public, false, selftest::x25519_public));
+  CHECK_SLOT(hkdf_extract, check_extract(t));
+  CHECK_SLOT(hkdf_expand, check_expand(t));
+  CHECK_SLOT(hpke_schedule, check_schedule(t));
+#undef CHECK_SLOT
+  if (t.hpke_seal || t.hpke_open) return check_whole(t);
+  return {};
+}
+
+std::string testing::self_test(const KernelTable& table) { return megaseal::self_test(table); }
+
+}  // namespace megaseal

@@ -1,0 +1,133 @@
+#include "engine/tiles.hpp"
+
+#include <sodium.h>
+
+namespace megaseal {
+namespace {
+
+// Runs `cipher` over the items whose key agreement succeeded. A failed one must not reach it: its "shared
+// secret" is all zeros, which anybody can compute, so a message under it would open.
+template <class Cipher>
+void over_survivors(Workspace& w, uint32_t num, AeadItem* items, uint8_t* status, const Cipher& cipher) {
+  uint32_t left = 0;
+  for (uint32_t k = 0; k < num; k++) left += status[k] == uint8_t(ItemStatus::ok);
+  if (left == num) {
+    cipher(AeadTile{.num = num, .items = items, .status = status});
+    return;
+  }
+  left = 0;
+  for (uint32_t k = 0; k < num; k++) {
+    if (status[k] != uint8_t(ItemStatus::ok)) continue;
+    w.survivors[left] = items[k];
+    w.survivor_of[left] = k;
+    w.survivor_status[left++] = uint8_t(ItemStatus::ok);
+  }
+  if (left == 0) return;
+  cipher(AeadTile{.num = left, .items = w.survivors, .status = w.survivor_status});
+  for (uint32_t j = 0; j < left; j++) status[w.survivor_of[j]] = w.survivor_status[j];
+}
+
+// dh → keys and nonces, and the items pointed at them.
+void schedule(const Dispatch& d, Workspace& w, const HpkeTile& t) {
+  const HpkeScheduleTile tile{.num = t.num,
+                              .shared = t.shared,
+                              .dh = w.dh,
+                              .enc = t.enc,
+                              .recipients = t.recipients,
+                              .keys = w.keys,
+                              .nonces = w.nonces,
+                              .exporters = t.exporters};
+  d.hpke_schedule(&tile);
+  for (uint32_t k = 0; k < t.num; k++) {
+    t.items[k].key = w.keys + 32 * size_t(k);
+    t.items[k].nonce = w.nonces + 12 * size_t(k);
+  }
+}
+
+// Key and nonce of each box: the key is HChaCha20 (HSalsa20) of the shared secret, as crypto_box derives it;
+// the nonce is BLAKE2b-192(epk ‖ pk).
+void derive_boxes(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
+  static constexpr uint8_t zero[16] = {};
+  for (uint32_t k = 0; k < t.num; k++) {
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, nullptr, 0, 24);
+    crypto_generichash_update(&state, t.enc + 32 * size_t(k), 32);
+    crypto_generichash_update(&state, t.recipients.base + k * t.recipients.stride, 32);
+    crypto_generichash_final(&state, w.nonces + 24 * size_t(k), 24);
+  }
+  if (t.salsa) {
+    for (uint32_t k = 0; k < t.num; k++)
+      crypto_core_hsalsa20(w.keys + 32 * size_t(k), zero, w.dh + 32 * size_t(k), nullptr);
+  } else {
+    const HChaCha20Tile box_key{.num = t.num, .keys = {w.dh, 32}, .nonces = {zero, 0}, .out = w.keys};
+    d.hchacha20(&box_key);
+    // XChaCha20 under that key: the subkey from the nonce's first 16 bytes, the stream nonce from the last 8.
+    const HChaCha20Tile subkey{.num = t.num, .keys = {w.keys, 32}, .nonces = {w.nonces, 24}, .out = w.keys};
+    d.hchacha20(&subkey);
+  }
+  for (uint32_t k = 0; k < t.num; k++) {
+    t.items[k].key = w.keys + 32 * size_t(k);
+    t.items[k].nonce = w.nonces + 24 * size_t(k) + (t.salsa ? 0 : 16);
+  }
+}
+
+// XSalsa20-Poly1305 is libsodium's: an old format that is read more than written.
+void salsa_seal(const AeadTile& tile) {
+  for (uint32_t k = 0; k < tile.num; k++) {
+    const AeadItem& i = tile.items[k];
+    crypto_secretbox_detached(i.out, i.tag, i.in, i.len, i.nonce, i.key);
+  }
+}
+void salsa_open(const AeadTile& tile) {
+  for (uint32_t k = 0; k < tile.num; k++) {
+    const AeadItem& i = tile.items[k];
+    if (crypto_secretbox_open_detached(i.out, i.in, i.tag, i.len, i.nonce, i.key) != 0)
+      tile.status[k] = uint8_t(ItemStatus::auth_failed);
+  }
+}
+
+}  // namespace
+
+void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
+  if (d.hpke_seal) return d.hpke_seal(&t);
+  const X25519Tile ephemeral{
+      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
+  d.x25519_public(&ephemeral);
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = t.recipients, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  schedule(d, w, t);
+  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
+}
+
+void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
+  if (d.hpke_open) return d.hpke_open(&t);
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  schedule(d, w, t);
+  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_open(&a); });
+}
+
+void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
+  const X25519Tile ephemeral{
+      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
+  d.x25519_public(&ephemeral);
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = t.recipients, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  derive_boxes(d, w, t);
+  over_survivors(w, t.num, t.items, t.status,
+                 [&](const AeadTile& a) { t.salsa ? salsa_seal(a) : d.secretbox_seal(&a); });
+}
+
+void sealedbox_open_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  derive_boxes(d, w, t);
+  over_survivors(w, t.num, t.items, t.status,
+                 [&](const AeadTile& a) { t.salsa ? salsa_open(a) : d.secretbox_open(&a); });
+}
+
+}  // namespace megaseal

@@ -1,0 +1,28 @@
+// Whole-tile operations composed from the slots of the best backends, stage by stage over scratch that stays
+// in cache. A backend's own hpke_seal or hpke_open, where the dispatch kept one, takes the place of the
+// composition.
+#pragma once
+#include "engine/dispatch.hpp"
+#include "engine/workspace.hpp"
+#include "kernels/table.hpp"
+
+namespace megaseal {
+
+/// HpkeTile as table.hpp has it; uses w's dh, keys, nonces and survivors.
+void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile);
+void hpke_open_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile);
+
+/// A tile of sealed boxes. `items` name everything but key and nonce, which are derived.
+struct SealedBoxTile {
+  bool salsa;  // crypto_box_seal; else crypto_box_curve25519xchacha20poly1305_seal
+  uint32_t num;
+  Strided secrets;     // ephemeral secrets (seal), recipients' secrets (open)
+  Strided recipients;  // public keys
+  uint8_t* enc;        // num * 32 bytes: ephemeral public keys, written by seal, read by open
+  AeadItem* items;
+  uint8_t* status;
+};
+void sealedbox_seal_tile(const Dispatch& dispatch, Workspace& w, const SealedBoxTile& tile);
+void sealedbox_open_tile(const Dispatch& dispatch, Workspace& w, const SealedBoxTile& tile);
+
+}  // namespace megaseal

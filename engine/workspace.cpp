@@ -1,0 +1,118 @@
+#include "engine/workspace.hpp"
+
+#include <algorithm>
+#include <new>
+
+namespace megaseal {
+namespace {
+
+// Carves arrays out of one block; first with no block, to learn the size.
+struct Carver {
+  uint8_t* base;
+  size_t used = 0;
+
+  template <class T>
+  void take(T*& array, size_t count) {
+    used = (used + 63) / 64 * 64;
+    array = reinterpret_cast<T*>(base + used);
+    used += count * sizeof(T);
+  }
+};
+
+void carve(Workspace& w, Carver& c, size_t n) {
+  c.take(w.items, n);
+  c.take(w.survivors, n);
+  c.take(w.expand, n);
+  c.take(w.index, n);
+  c.take(w.survivor_of, n);
+  c.take(w.status, n);
+  c.take(w.survivor_status, n);
+  c.take(w.enc, n * 32);
+  c.take(w.recipients, n * 32);
+  c.take(w.secrets, n * 32);
+  c.take(w.dh, n * 32);
+  c.take(w.keys, n * 32);
+  c.take(w.nonces, n * 24);
+  c.take(w.exporters, n * 32);
+}
+
+}  // namespace
+
+Workspace::Workspace(uint32_t capacity) {
+  Carver measure{nullptr};
+  carve(*this, measure, capacity);
+  // Nothing in here must outlive the call in a forked child, and no secret belongs in a core dump.
+  pages_ = SecretPages(measure.used, SecretPages::On_fork::wipe, SecretPages::Lock::no);
+  Carver lay_out{pages_.data()};
+  carve(*this, lay_out, capacity);
+}
+
+void Workspace::wipe_tile(uint32_t num) {
+  wipe(secrets, size_t(num) * 32);
+  wipe(dh, size_t(num) * 32);
+  wipe(keys, size_t(num) * 32);
+  wipe(nonces, size_t(num) * 24);
+  wipe(exporters, size_t(num) * 32);
+  wipe_stack();
+}
+
+WorkspacePool::~WorkspacePool() {
+  for (auto& slot : idle_) delete slot.load(std::memory_order_relaxed);
+}
+
+Workspace* WorkspacePool::acquire() {
+  for (auto& slot : idle_) {
+    if (slot.load(std::memory_order_relaxed) == nullptr) continue;
+    if (Workspace* w = slot.exchange(nullptr, std::memory_order_acquire)) return w;
+  }
+  return new Workspace(capacity_);
+}
+
+void WorkspacePool::release(Workspace* workspace) {
+  for (auto& slot : idle_) {
+    Workspace* empty = nullptr;
+    if (slot.load(std::memory_order_relaxed) == nullptr &&
+        slot.compare_exchange_strong(empty, workspace, std::memory_order_release, std::memory_order_relaxed))
+      return;
+  }
+  delete workspace;
+}
+
+WorkspaceLease::WorkspaceLease(WorkspacePool& pool, uint32_t num, size_t text_len) : pool_(pool) {
+  try {
+    for (; num_ < num; num_++) {
+      std::unique_ptr<Workspace> w(pool_.acquire());
+      if (w->text.size() < text_len) w->text.resize(text_len);
+      held_[num_] = w.release();
+    }
+  } catch (...) {
+    give_all_back();
+    throw;
+  }
+}
+
+WorkspaceLease::~WorkspaceLease() { give_all_back(); }
+
+void WorkspaceLease::give_all_back() {
+  for (uint32_t i = 0; i < num_; i++) pool_.release(held_[i]);
+}
+
+Workspace& WorkspaceLease::get() {
+  for (;;) {
+    for (uint32_t i = 0; i < num_; i++)
+      if (Workspace* w = std::atomic_ref(held_[i]).exchange(nullptr, std::memory_order_acquire)) return *w;
+  }
+}
+
+void WorkspaceLease::put_back(Workspace& workspace) {
+  for (;;) {
+    for (uint32_t i = 0; i < num_; i++) {
+      Workspace* empty = nullptr;
+      if (std::atomic_ref(held_[i]).compare_exchange_strong(empty, &workspace, std::memory_order_release,
+                                                            std::memory_order_relaxed))
+        return;
+    }
+  }
+}
+
+}  // namespace megaseal

@@ -1,0 +1,199 @@
+// ChaCha20 (RFC 8439 §2.3) and HChaCha20 (draft-irtf-cfrg-xchacha §2.2), over a word of any number of lanes.
+//
+// Two shapes of the same rounds:
+//   lanes: word i of the state in a word of L lanes, a block to a lane. What the bulk of a message runs on.
+//   rows:  the state's four rows as four words of four lanes, K blocks side by side. A few blocks cost hardly
+//   more
+//          time than one, because the chain of dependent operations is what takes the time: for short
+//          messages.
+// Set-up, rounds and output are apart, so that lanes may be filled from anywhere: here by consecutive blocks
+// of one message. Every addition is modulo 2^32 by definition.
+#pragma once
+#include "kernels/base.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+/// The initial state as 16 numbers: constants, key, counter (word 12), nonce. Secret: wipe it.
+struct ChaCha20State {
+  alignas(16) u32 w[16];
+};
+
+/// "expand 32-byte k"
+MEGASEAL_INLINE u32 chacha20_constant(int i) {
+  return i == 0 ? 0x61707865 : i == 1 ? 0x3320646e : i == 2 ? 0x79622d32 : 0x6b206574;
+}
+
+/// Constants and key; the four words below them are the caller's.
+MEGASEAL_INLINE void chacha20_set_key(ChaCha20State& out, const u8* key) {
+  for (int i = 0; i < 4; i++) out.w[i] = chacha20_constant(i);
+  for (int i = 0; i < 8; i++) out.w[4 + i] = load_le32(key + 4 * i);
+}
+/// RFC 8439: a 32-bit counter, set to 0 here, and 12 bytes of nonce.
+MEGASEAL_INLINE void chacha20_set_nonce12(ChaCha20State& out, const u8* nonce) {
+  out.w[12] = 0;
+  for (int i = 0; i < 3; i++) out.w[13 + i] = load_le32(nonce + 4 * i);
+}
+/// The original layout: a 64-bit counter and 8 bytes of nonce. Messages end before 2^32 blocks, so that the
+/// counter's upper half stays 0 and the rest of the code counts in word 12 alone.
+MEGASEAL_INLINE void chacha20_set_nonce8(ChaCha20State& out, const u8* nonce) {
+  out.w[12] = out.w[13] = 0;
+  for (int i = 0; i < 2; i++) out.w[14 + i] = load_le32(nonce + 4 * i);
+}
+
+// ---- Lanes: a block to a lane
+// ------------------------------------------------------------------------------------
+
+/// One step of a quarter round on four columns (or diagonals): a += b; d = (d ^ a) <<< N.
+template <int N, class W>
+MEGASEAL_INLINE void chacha20_step(W& a0, W& a1, W& a2, W& a3, W b0, W b1, W b2, W b3, W& d0, W& d1, W& d2,
+                                   W& d3) {
+  a0 = wrap_add(a0, b0), a1 = wrap_add(a1, b1), a2 = wrap_add(a2, b2), a3 = wrap_add(a3, b3);
+  d0 = (d0 ^ a0).template rotl<N>(), d1 = (d1 ^ a1).template rotl<N>();
+  d2 = (d2 ^ a2).template rotl<N>(), d3 = (d3 ^ a3).template rotl<N>();
+}
+
+/// Four quarter rounds side by side, step by step: their chains are independent, which hides latency.
+template <class W>
+MEGASEAL_INLINE void chacha20_quarter4(W& a0, W& a1, W& a2, W& a3, W& b0, W& b1, W& b2, W& b3, W& c0, W& c1,
+                                       W& c2, W& c3, W& d0, W& d1, W& d2, W& d3) {
+  chacha20_step<16>(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3);
+  chacha20_step<12>(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3);
+  chacha20_step<8>(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3);
+  chacha20_step<7>(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3);
+}
+
+/// The 20 rounds, without the addition of the initial state. The state is copied into named variables because
+/// g++ keeps an array in memory that anyone indexes at run time.
+template <class W>
+MEGASEAL_INLINE void chacha20_rounds(W (&x)[16]) {
+  W a0 = x[0], a1 = x[1], a2 = x[2], a3 = x[3], b0 = x[4], b1 = x[5], b2 = x[6], b3 = x[7];
+  W c0 = x[8], c1 = x[9], c2 = x[10], c3 = x[11], d0 = x[12], d1 = x[13], d2 = x[14], d3 = x[15];
+  for (int i = 0; i < 10; i++) {
+    chacha20_quarter4(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3);  // columns
+    chacha20_quarter4(a0, a1, a2, a3, b1, b2, b3, b0, c2, c3, c0, c1, d3, d0, d1, d2);  // diagonals
+  }
+  x[0] = a0, x[1] = a1, x[2] = a2, x[3] = a3, x[4] = b0, x[5] = b1, x[6] = b2, x[7] = b3;
+  x[8] = c0, x[9] = c1, x[10] = c2, x[11] = c3, x[12] = d0, x[13] = d1, x[14] = d2, x[15] = d3;
+}
+
+/// Lane set-up: consecutive blocks of one message, lane l being block counter + l (modulo 2^32).
+template <class W>
+MEGASEAL_INLINE void chacha20_lanes_of_one(W (&x)[16], const ChaCha20State& state, u32 counter) {
+  for (int i = 0; i < 16; i++) x[i] = W::splat(state.w[i]);
+  x[12] = wrap_add(W::splat(counter), W::lane_numbers());
+}
+
+/// The block function in every lane: x becomes the key stream, word i of each lane's block in x[i].
+template <class W>
+MEGASEAL_INLINE void chacha20_block(W (&x)[16]) {
+  W initial[16];
+  for (int i = 0; i < 16; i++) initial[i] = x[i];
+  chacha20_rounds(x);
+  for (int i = 0; i < 16; i++) x[i] = wrap_add(x[i], initial[i]);
+}
+
+/// Output: turns words-by-lane into pieces of 4·L bytes in message order, piece q of block j in x[L·q + j].
+template <class W>
+MEGASEAL_INLINE void chacha20_to_bytes(W (&x)[16]) {
+  for (int i = 0; i < 16; i += W::lanes) transpose(x + i);
+}
+
+/// `num` groups of L whole blocks from block `counter` on. With kXor `out` is `in` xor key stream, and may
+/// equal `in`; otherwise it is the key stream itself.
+template <class W, bool kXor>
+MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 counter, const u8* in,
+                                       u64 num) {
+  constexpr int L = W::lanes;
+  for (; num != 0; num--, counter += L, out += 64 * L) {
+    W x[16];
+    chacha20_lanes_of_one(x, state, counter);
+    chacha20_rounds(x);
+    // The initial state is read again instead of being kept: sixteen registers hold the rounds and nothing
+    // else.
+    for (int i = 0; i < 16; i++)
+      x[i] = wrap_add(x[i], i == 12 ? wrap_add(W::splat(counter), W::lane_numbers()) : W::splat(state.w[i]));
+    chacha20_to_bytes(x);
+    for (int j = 0; j < L; j++)
+      for (int q = 0; q < 16 / L; q++) {
+        const int at = 64 * j + 4 * L * q;
+        if constexpr (kXor)
+          (x[L * q + j] ^ W::load_bytes(in + at)).store_bytes(out + at);
+        else
+          x[L * q + j].store_bytes(out + at);
+      }
+    if constexpr (kXor) in += 64 * L;
+  }
+}
+
+// ---- Rows: four words of four lanes hold a block
+// -----------------------------------------------------------------
+
+template <class R>
+struct ChaCha20Rows {
+  R a, b, c, d;
+};
+
+/// A round of every block at once (columns, if the rows stand as the state has them). The folds put the same
+/// step of all blocks side by side, so that one block's latency is filled by the others' work.
+template <class... Rows>
+MEGASEAL_INLINE void chacha20_rows_round(Rows&... x) {
+  ((x.a = wrap_add(x.a, x.b), x.d = (x.d ^ x.a).template rotl<16>()), ...);
+  ((x.c = wrap_add(x.c, x.d), x.b = (x.b ^ x.c).template rotl<12>()), ...);
+  ((x.a = wrap_add(x.a, x.b), x.d = (x.d ^ x.a).template rotl<8>()), ...);
+  ((x.c = wrap_add(x.c, x.d), x.b = (x.b ^ x.c).template rotl<7>()), ...);
+}
+
+/// The 20 rounds. Between rounds three rows are turned by 1, 2 and 3 lanes, which makes diagonals columns,
+/// and back. Row b is the last that a round writes and the first that the next one reads, so it is row a, c
+/// and d that turn.
+template <class... Rows>
+MEGASEAL_INLINE void chacha20_rows_rounds(Rows&... x) {
+  for (int i = 0; i < 10; i++) {
+    chacha20_rows_round(x...);
+    ((x.c = x.c.template rotate_lanes<1>(), x.d = x.d.template rotate_lanes<2>(),
+      x.a = x.a.template rotate_lanes<3>()),
+     ...);
+    chacha20_rows_round(x...);
+    ((x.c = x.c.template rotate_lanes<3>(), x.d = x.d.template rotate_lanes<2>(),
+      x.a = x.a.template rotate_lanes<1>()),
+     ...);
+  }
+}
+
+/// Key stream of blocks counter … counter + K - 1, K from 1 to 4, 64 bytes each.
+template <class R, int K>
+MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state, u32 counter) {
+  static_assert(R::lanes == 4 && 1 <= K && K <= 4);
+  const R a = R::load(state.w), b = R::load(state.w + 4), c = R::load(state.w + 8);
+  R d[K];
+  for (int k = 0; k < K; k++) {
+    const u32 last[4] = {counter + u32(k), state.w[13], state.w[14], state.w[15]};
+    d[k] = R::load(last);
+  }
+  ChaCha20Rows<R> x[K];
+  for (int k = 0; k < K; k++) x[k] = {a, b, c, d[k]};
+  if constexpr (K == 1) chacha20_rows_rounds(x[0]);
+  if constexpr (K == 2) chacha20_rows_rounds(x[0], x[1]);
+  if constexpr (K == 3) chacha20_rows_rounds(x[0], x[1], x[2]);
+  if constexpr (K == 4) chacha20_rows_rounds(x[0], x[1], x[2], x[3]);
+  for (int k = 0; k < K; k++) {
+    wrap_add(x[k].a, a).store_bytes(out + 64 * k);
+    wrap_add(x[k].b, b).store_bytes(out + 64 * k + 16);
+    wrap_add(x[k].c, c).store_bytes(out + 64 * k + 32);
+    wrap_add(x[k].d, d[k]).store_bytes(out + 64 * k + 48);
+  }
+}
+
+/// HChaCha20: the rounds over constants, key and 16 bytes of nonce; the first and last row are the subkey,
+/// with nothing added back. `out` may equal `key`.
+template <class R>
+MEGASEAL_NOINLINE void hchacha20_one(u8* out, const u8* key, const u8* nonce) {
+  const u32 constants[4] = {chacha20_constant(0), chacha20_constant(1), chacha20_constant(2),
+                            chacha20_constant(3)};
+  ChaCha20Rows<R> x = {R::load(constants), R::load_bytes(key), R::load_bytes(key + 16), R::load_bytes(nonce)};
+  chacha20_rows_rounds(x);
+  x.a.store_bytes(out);
+  x.d.store_bytes(out + 16);
+}
+
+MEGASEAL_KERNELS_END

@@ -1,0 +1,86 @@
+// ChaCha20-Poly1305 (RFC 8439 §2.8), one message at a time.
+//
+// The one-time key is block 0 of the key stream and the message begins at block 1, so the first four blocks
+// are computed together: they give the key and cover 192 bytes of message. What is longer goes through the
+// lanes.
+#pragma once
+#include "kernels/chacha20_message.hpp"
+#include "kernels/poly1305.hpp"
+#include "kernels/table.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+/// How far the cipher runs ahead of the MAC: what it wrote is still in the first-level cache when it is read
+/// back. A multiple of 16, so that a piece ends with a whole Poly1305 block, and of the lanes' groups.
+constexpr u64 aead_piece = 8192;
+
+/// Compares two tags in constant time and makes the verdict public. This is the one place where a value
+/// computed from a key becomes a branch: whether a message is authentic is for everyone to see.
+template <class W>
+MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
+  W difference = (tag0 ^ W::splat(load_le64(tag))) | (tag1 ^ W::splat(load_le64(tag + 8)));
+  return difference.is_zero().m != 0;
+}
+
+template <class W, class R, class P>
+MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
+  constexpr u64 first_max = chacha20_head_len - 64;
+  ChaCha20State state;
+  alignas(16) u8 head[chacha20_head_len];
+  chacha20_set_key(state, item.key);
+  chacha20_set_nonce12(state, item.nonce);
+  const u64 first = item.len < first_max ? item.len : first_max;
+  chacha20_head<W, R>(head, state, 0, 64 + first);
+
+  Poly1305<P> mac;
+  mac.init(head);
+  mac.update_padded(item.aad, item.aad_len);
+  xor_bytes(item.out, item.in, head + 64, first);
+  mac.update_padded(item.out, first);
+  u32 counter = chacha20_head_len / 64;
+  for (u64 at = first; at != item.len;) {
+    const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
+    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter);
+    mac.update_padded(item.out + at, n);
+    counter += u32(aead_piece / 64);
+    at += n;
+  }
+  mac.update_lengths(item.aad_len, item.len);
+  P tag0, tag1;
+  mac.finish(tag0, tag1);
+  store_bytes(item.tag, tag0);
+  store_bytes(item.tag + 8, tag1);
+  wipe(&state, sizeof state);
+  wipe(head, sizeof head);
+}
+
+/// Returns whether the tag verified; only then is `out` written.
+template <class W, class R, class P>
+MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
+  constexpr u64 first_max = chacha20_head_len - 64;
+  ChaCha20State state;
+  alignas(16) u8 head[chacha20_head_len];
+  chacha20_set_key(state, item.key);
+  chacha20_set_nonce12(state, item.nonce);
+  const u64 first = item.len < first_max ? item.len : first_max;
+  chacha20_head<W, R>(head, state, 0, 64 + first);
+
+  Poly1305<P> mac;
+  mac.init(head);
+  mac.update_padded(item.aad, item.aad_len);
+  mac.update_padded(item.in, item.len);
+  mac.update_lengths(item.aad_len, item.len);
+  P tag0, tag1;
+  mac.finish(tag0, tag1);
+  const bool ok = tag_verdict(tag0, tag1, item.tag);
+  if (ok) {
+    xor_bytes(item.out, item.in, head + 64, first);
+    if (first != item.len)
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64);
+  }
+  wipe(&state, sizeof state);
+  wipe(head, sizeof head);
+  return ok;
+}
+
+MEGASEAL_KERNELS_END

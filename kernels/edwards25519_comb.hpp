@@ -1,0 +1,231 @@
+// Multiples of a fixed point: a comb of signed odd digits on edwards25519, -x^2 + y^2 = 1 + d x^2 y^2 (RFC
+// 8032 §5.1, birationally equivalent to curve25519, RFC 7748 §4.1), and the x25519_public slot built on it.
+//
+// The scalar k is clamped, so k P = k' Q with Q = 8P of prime order L and k' = k / 8 < 2^252. Made odd (by
+// adding L where it is even), k' is a sum of ± 2^i over all i < BITS · WINDOWS, without a zero term. So every
+// BITS-bit digit is odd: a table holds 2^(BITS - 1) odd multiples, no digit is zero, and no case is special.
+//
+// Constant time: digits reach look-ups that read or permute the whole row, and selections. The addition
+// formulas are complete (Hisil, Wong, Carter, Dawson, Asiacrypt 2008), so no input is special either.
+#pragma once
+#include "kernels/field_ops.hpp"
+#include "kernels/x25519.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+template <class F>
+struct Edwards25519 {
+  using Elem = typename F::Elem;
+  using Prod = typename F::Prod;
+  using Mask = typename F::Mask;
+
+  /// Extended coordinates, x = X/Z, y = Y/Z, T = XY/Z; all of them straight from products ("tight").
+  struct Point {
+    Prod x, y, z, t;
+  };
+  /// A table entry: y + x, y - x, 2 d x y of an affine point.
+  struct Niels {
+    Elem ypx, ymx, t2d;
+  };
+
+  /// The entry as a point: (4x : 4y : 4 : 4xy), which takes no halving.
+  static MEGASEAL_INLINE Point start(const Niels& n, Mask positive) {
+    const Elem plus = F::select(positive, n.ymx, n.ypx), minus = F::select(positive, n.ypx, n.ymx);
+    const Elem x2 = F::norm(F::sub(F::widen(plus), F::widen(minus)));
+    const Elem y2 = F::norm(F::add(F::widen(plus), F::widen(minus)));
+    const Elem two = F::small(2);
+    return {F::mul(x2, two), F::mul(y2, two), F::widen(F::small(4)), F::mul(x2, y2)};
+  }
+
+  /// p ← p ± n: mixed addition, 7 multiplications. -n swaps y + x with y - x and negates 2dxy; the negation
+  /// is done by exchanging f and g instead. T is left out where no addition follows.
+  template <bool with_t>
+  static MEGASEAL_INLINE void add(Point& p, const Niels& n, Mask positive) {
+    const Prod a = F::mul(F::norm(F::sub(p.y, p.x)), F::select(positive, n.ypx, n.ymx));
+    const Prod b = F::mul(F::norm(F::add(p.y, p.x)), F::select(positive, n.ymx, n.ypx));
+    const Prod c = F::mul(F::norm(p.t), n.t2d);
+    const Prod d = F::add(p.z, p.z);
+    const Elem e = F::norm(F::sub(b, a)), h = F::norm(F::add(b, a));
+    const Elem less = F::norm_deep(F::sub(d, c)), more = F::norm_deep(F::add(d, c));
+    const Elem f = F::select(positive, more, less), g = F::select(positive, less, more);
+    p.x = F::mul(e, f);
+    p.y = F::mul(g, h);
+    p.z = F::mul(f, g);
+    if (with_t) p.t = F::mul(e, h);
+  }
+
+  /// p ← 2p: 4 squarings and 3 or 4 multiplications. Differences of three terms are written so that only
+  /// products are subtracted.
+  template <bool with_t>
+  static MEGASEAL_INLINE void dbl(Point& p) {
+    const Prod xx = F::sqr(F::norm(p.x)), yy = F::sqr(F::norm(p.y)), zz = F::sqr(F::norm(p.z));
+    const Prod ss = F::sqr(F::norm(F::add(p.x, p.y)));
+    const Elem g = F::norm(F::sub(yy, xx)), h = F::norm(F::add(yy, xx));
+    const Elem e = F::norm_deep(F::sub(F::sub(ss, xx), yy));              // 2xy
+    const Elem f = F::norm_deep(F::sub(F::add(F::add(zz, zz), xx), yy));  // 2zz - g
+    p.x = F::mul(e, f);
+    p.y = F::mul(g, h);
+    p.z = F::mul(f, g);
+    if (with_t) p.t = F::mul(e, h);
+  }
+};
+
+/// WINDOWS digits of BITS bits, served by TABLES rows: row t serves windows t R … t R + R - 1, R = WINDOWS /
+/// TABLES, at the price of (R - 1) BITS doublings in all. Fewer rows suit points that are used a few times
+/// only.
+template <class F, int BITS, int WINDOWS, int TABLES = WINDOWS>
+struct Comb {
+  // k' + L < 2^253 + 2^125 needs 254 signs.
+  static_assert(WINDOWS % TABLES == 0 && BITS * WINDOWS >= 254 && BITS * WINDOWS <= 320);
+  static constexpr int entries = 1 << (BITS - 1), reuse = WINDOWS / TABLES;
+  using W = typename F::W;
+  using Mask = typename F::Mask;
+  using Elem = typename F::Elem;
+  using Curve = Edwards25519<F>;
+  using Point = typename Curve::Point;
+  using Column = typename F::template Column<entries>;
+
+  struct Row {
+    Column ypx, ymx, t2d;
+  };
+  struct alignas(64) Table {
+    Row row[TABLES];
+  };
+
+  /// The rows of a generated table (row w, entry j: (2j + 1) 2^(BITS w) Q) in this field's limbs, at compile
+  /// time.
+  static constexpr Table pack(const u64 (&words)[WINDOWS][entries][3][4]) {
+    Table t{};
+    for (int r = 0; r < TABLES; r++)
+      for (int j = 0; j < entries; j++) {
+        F::put(t.row[r].ypx, j, words[r * reuse][j][0]);
+        F::put(t.row[r].ymx, j, words[r * reuse][j][1]);
+        F::put(t.row[r].t2d, j, words[r * reuse][j][2]);
+      }
+    return t;
+  }
+
+  /// The signs of a scalar: bit i set for + 2^i, clear for - 2^i.
+  struct Signs {
+    W w[5];
+  };
+
+  /// With N = BITS · WINDOWS signs s_i, k'' = Σ ± 2^i = 2 Σ s_i 2^i - (2^N - 1), so the signs are the bits of
+  /// (k'' - 1) / 2 + 2^(N-1); the low bit of the odd k'' drops out of the shift, and 2^(N-1) is above what
+  /// remains.
+  static MEGASEAL_INLINE void recode(Signs& s, const W (&clamped)[4]) {
+    constexpr u64 order[4] = {0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};  // L
+    W k[5];
+    for (int i = 0; i < 4; i++) {
+      k[i] = clamped[i].template shr<3>();
+      if (i < 3) k[i] = k[i] | clamped[i + 1].shl_bits(61);
+    }
+    // k'' = k' + (even ? L : 0), in halves of words, whose sums cannot wrap.
+    const Mask odd = k[0].template bit<0>();
+    const W low = W::splat(0xffffffff);
+    W carry = W::zero();
+    for (int i = 0; i < 4; i++) {
+      const W l = select(odd, W::splat(order[i]), W::zero());
+      const W a = (k[i] & low) + (l & low) + carry;
+      const W b = k[i].template shr<32>() + l.template shr<32>() + a.template shr<32>();
+      k[i] = (a & low) | b.shl_bits(32);
+      carry = b.template shr<32>();
+    }
+    k[4] = W::zero();
+    for (int i = 0; i < 5; i++) {
+      s.w[i] = k[i].template shr<1>();
+      if (i < 4) s.w[i] = s.w[i] | k[i + 1].shl_bits(63);
+    }
+    constexpr int top = BITS * WINDOWS - 1;
+    s.w[top / 64] = s.w[top / 64] | W::splat(u64(1) << (top % 64));
+    wipe(k, sizeof k);
+  }
+
+  /// The entry of window w and its sign. The digit's top bit is the sign of the whole: Σ ± 2^i < 0 exactly if
+  /// it is clear, and then the bits below count from the other end.
+  static MEGASEAL_INLINE typename Curve::Niels digit(const Row& row, const Signs& s, int w, Mask& positive) {
+    const int bit = BITS * w, word = bit / 64, shift = bit % 64;
+    W v = s.w[word].shr_bits(shift);
+    if (shift + BITS > 64) v = v | s.w[word + 1].shl_bits(64 - shift);
+    positive = v.template bit<BITS - 1>();
+    const W low = v & W::splat(entries - 1);
+    const auto index = W::template selector<entries>(select(positive, low ^ W::splat(entries - 1), low));
+    return {F::template lookup<entries>(row.ypx, index), F::template lookup<entries>(row.ymx, index),
+            F::template lookup<entries>(row.t2d, index)};
+  }
+
+  /// p[i] ← k_i P for n points: windows outside, so that a row is in the nearest cache for all of them. T is
+  /// not made.
+  static MEGASEAL_NOINLINE void multiply(Point* p, const Signs* s, const Table& table, int n) {
+    for (int r = reuse - 1; r >= 0; r--) {
+      for (int t = 0; t < TABLES; t++) {
+        const int w = t * reuse + r;
+        Mask positive;
+        if (t == 0 && r == reuse - 1) {
+          for (int i = 0; i < n; i++) {
+            const auto entry = digit(table.row[t], s[i], w, positive);
+            p[i] = Curve::start(entry, positive);
+          }
+        } else if (t == TABLES - 1) {
+          for (int i = 0; i < n; i++) {
+            const auto entry = digit(table.row[t], s[i], w, positive);
+            Curve::template add<false>(p[i], entry, positive);
+          }
+        } else {
+          for (int i = 0; i < n; i++) {
+            const auto entry = digit(table.row[t], s[i], w, positive);
+            Curve::template add<true>(p[i], entry, positive);
+          }
+        }
+      }
+      if (r > 0) {
+        for (int i = 0; i < n; i++) {
+          for (int b = 0; b < BITS - 1; b++) Curve::template dbl<false>(p[i]);
+          Curve::template dbl<true>(p[i]);
+        }
+      }
+    }
+  }
+};
+
+/// The x25519_public slot over a comb of the base point, GROUPS vectors at a time. u = (1 + y) / (1 - y) (RFC
+/// 7748 §4.1) is (Z + Y) / (Z - Y); the denominator is 0 for the neutral element alone, which no clamped
+/// scalar gives.
+template <class F, class C, int GROUPS>
+MEGASEAL_INLINE void x25519_public_tile(const X25519Tile& tile, const typename C::Table& table) {
+  using W = typename F::W;
+  constexpr u32 lanes = u32(W::lanes);
+  typename C::Signs signs[GROUPS];
+  typename C::Point points[GROUPS];
+  typename F::Elem num[GROUPS], den[GROUPS], scratch[GROUPS];
+  for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
+    const u32 count = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
+    const int groups = int((count + lanes - 1) / lanes);
+    for (int g = 0; g < groups; g++) {
+      W scalar[4];
+      Lanes<W>::load(scalar, tile.secrets, base + u32(g) * lanes, count - u32(g) * lanes);
+      clamp(scalar);
+      C::recode(signs[g], scalar);
+      wipe(scalar, sizeof scalar);
+    }
+    C::multiply(points, signs, table, groups);
+    for (int g = 0; g < groups; g++) {
+      num[g] = F::norm(F::add(points[g].z, points[g].y));
+      den[g] = F::norm(F::sub(points[g].z, points[g].y));
+    }
+    FieldOps<F>::divide(num, den, scratch, groups);
+    for (int g = 0; g < groups; g++) {
+      W result[4];
+      F::to_words(result, num[g]);
+      Lanes<W>::store(tile.out + 32 * size_t(base + u32(g) * lanes), result, count - u32(g) * lanes);
+    }
+  }
+  wipe(signs, sizeof signs);
+  wipe(points, sizeof points);
+  wipe(num, sizeof num);
+  wipe(den, sizeof den);
+  wipe(scratch, sizeof scratch);
+  wipe_dead_stack();
+}
+
+MEGASEAL_KERNELS_END

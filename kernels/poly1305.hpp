@@ -1,0 +1,110 @@
+// Poly1305 (RFC 8439 §2.5) over a 64-bit word with 64 x 64 -> 128-bit products.
+//
+// The accumulator is h = h0 + 2^64·h1 + 2^128·h2, the multiplier r = r0 + 2^64·r1, the field 2^130 - 5. Whole
+// 64-bit limbs suit a scalar machine: four wide products a block and a short chain from one block to the
+// next, where 44-bit limbs take nine. They work because clamping (§2.5) leaves r0, r1 < 2^60 and r1 a
+// multiple of 4:
+//   2^128·r1 = 2^130·(r1/4) = 5·(r1/4) = r1 + r1/4 =: s1 (mod p), exactly.
+//
+// Every `+` below is exact; the bounds say why. Between blocks: h0, h1 < 2^64 and h2 <= 4.
+#pragma once
+#include "kernels/partial.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+template <class W>
+struct Poly1305 {
+  using Wide = decltype(mul_wide(W(), W()));
+
+  W h0, h1, h2;
+  W r0, r1, s1;  // r0, r1 < 2^60; s1 = r1 + r1/4 < 2^61
+  W pad0, pad1;  // added after the last reduction, modulo 2^128
+
+  /// A word as a wide sum's first term (a product by one, which costs nothing).
+  static MEGASEAL_INLINE Wide wide(W a) { return mul_wide(a, W::splat(1)); }
+
+  /// The one-time key: 16 bytes of r, to be clamped, and 16 bytes of pad.
+  MEGASEAL_INLINE void init(const u8* one_time_key) {
+    h0 = h1 = h2 = W::zero();
+    r0 = W::splat(load_le64(one_time_key)) & W::splat(0x0ffffffc0fffffff);
+    r1 = W::splat(load_le64(one_time_key + 8)) & W::splat(0x0ffffffc0ffffffc);
+    s1 = r1 + r1.template shr<2>();
+    pad0 = W::splat(load_le64(one_time_key + 16));
+    pad1 = W::splat(load_le64(one_time_key + 24));
+  }
+
+  /// h = (h + block) · r, partly reduced. `block` is lo + 2^64·hi + 2^128·top with top 0 or 1.
+  MEGASEAL_INLINE void block(W lo, W hi, W top) {
+    W carry, carry2;
+    // h + block: a2 <= 4 + 1 + 2 = 7.
+    W a0 = add_carry(h0, lo, carry);
+    W a1 = add_carry(h1, hi, carry2);
+    a1 = add_carry(a1, carry, carry);
+    W a2 = h2 + top + carry + carry2;
+
+    // Columns 2^0, 2^64 and 2^128 of the product, what belongs to 2^128 and up in r1's column folded by s1:
+    //   d0 = a0·r0 + a1·s1            < 2^124 + 2^125
+    //   d1 = a0·r1 + a1·r0 + a2·s1    < 2^124 + 2^124 + 7·2^61
+    //   d2 = a2·r0                    < 7·2^60
+    Wide d1 = mul_wide(a0, r1) + mul_wide(a1, r0);
+    W d2 = mul_wide(a2, r0).low() + d1.template shr<64>();
+    W l1 = add_carry(d1.low(), mul_wide(a2, s1).low(), carry);
+    Wide d0 = mul_wide(a0, r0) + mul_wide(a1, s1);
+    l1 = add_carry(l1, d0.template shr<64>(), carry2);
+    d2 = d2 + carry + carry2;  // < 7·2^60 + 2^61 + 2 < 2^63 + 2^60
+
+    // Bits 130 and up return times 5: 5·(d2 >> 2) = 4·(d2 >> 2) + (d2 >> 2) < 2^64.
+    W c = (d2 & W::splat(~u64(3))) + d2.template shr<2>();
+    h0 = add_carry(d0.low(), c, carry);
+    h1 = add_carry(l1, carry, carry);
+    h2 = (d2 & W::splat(3)) + carry;  // <= 3 + 1
+  }
+
+  /// `num` whole blocks of 16 bytes.
+  MEGASEAL_INLINE void blocks(const u8* p, u64 num) {
+    for (; num != 0; num--, p += 16) block(W::splat(load_le64(p)), W::splat(load_le64(p + 8)), W::splat(1));
+  }
+
+  /// `len` bytes followed by zeros to a whole block (RFC 8439 §2.8): aad and ciphertext.
+  MEGASEAL_INLINE void update_padded(const u8* p, u64 len) {
+    blocks(p, len / 16);
+    if (len % 16 != 0) {
+      u64 lo, hi;
+      load_partial16(lo, hi, p + (len & ~u64(15)), len % 16);
+      block(W::splat(lo), W::splat(hi), W::splat(1));
+    }
+  }
+  /// The end of a plain Poly1305 message (§2.5): `len` bytes, the last block marked by a 1 after its last
+  /// byte.
+  MEGASEAL_INLINE void update_last(const u8* p, u64 len) {
+    blocks(p, len / 16);
+    if (size_t n = len % 16; n != 0) {
+      u64 lo, hi;
+      load_partial16(lo, hi, p + (len & ~u64(15)), n);
+      (n >= 8 ? hi : lo) |= u64(1) << (8 * (n % 8));
+      block(W::splat(lo), W::splat(hi), W::splat(0));
+    }
+  }
+  /// The AEAD's closing block: both lengths.
+  MEGASEAL_INLINE void update_lengths(u64 aad_len, u64 len) {
+    block(W::splat(aad_len), W::splat(len), W::splat(1));
+  }
+
+  /// The tag (h mod p) + pad mod 2^128, as two little-endian numbers.
+  MEGASEAL_INLINE void finish(W& tag0, W& tag1) const {
+    // h < 5·2^128 < 2p, so h mod p is h or h - p = h + 5 - 2^130: the latter where h + 5 reaches bit 130.
+    Wide t = wide(h0) + W::splat(5);
+    W g0 = t.low();
+    t = wide(h1) + t.template shr<64>();
+    W g1 = t.low();
+    W g2 = h2 + t.template shr<64>();  // <= 5: bit 130 is bit 2 here, and nothing is above it
+    auto reduce = g2.template bit<2>();
+    W m0 = select(reduce, h0, g0), m1 = select(reduce, h1, g1);
+
+    t = wide(m0) + pad0;
+    tag0 = t.low();
+    tag1 = wrap_add(wrap_add(m1, pad1), t.template shr<64>());
+  }
+};
+
+MEGASEAL_KERNELS_END

@@ -1,0 +1,172 @@
+// X25519 (RFC 7748 §5): the Montgomery ladder over any field, and the tile around it.
+//
+// Constant time: the scalar reaches selections only; every loop bound and address is public.
+#pragma once
+#include "kernels/field_ops.hpp"
+#include "kernels/table.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+/// Takes 32-byte strings into lanes, four words each, and back. A group has W::lanes items; a last group that
+/// is not full repeats its last item in the lanes left over.
+template <class W>
+struct Lanes {
+  static MEGASEAL_INLINE void load(W (&w)[4], Strided src, u32 first, u32 num) {
+    const u8* p = src.base + size_t(first) * src.stride;
+    if (W::lanes == 1 || num >= u32(W::lanes)) {
+      for (int i = 0; i < 4; i++) w[i] = W::load_lanes(p + 8 * i, src.stride);
+      return;
+    }
+    u8 pad[32 * W::lanes];
+    for (u32 l = 0; l < u32(W::lanes); l++)
+      copy_bytes(pad + 32 * l, p + (l < num ? l : num - 1) * src.stride, 32);
+    for (int i = 0; i < 4; i++) w[i] = W::load_lanes(pad + 8 * i, 32);
+    wipe(pad, sizeof pad);
+  }
+  static MEGASEAL_INLINE void store(u8* out, const W (&w)[4], u32 num) {
+    if (W::lanes == 1 || num >= u32(W::lanes)) {
+      for (int i = 0; i < 4; i++) w[i].store_lanes(out + 8 * i, 32);
+      return;
+    }
+    u8 pad[32 * W::lanes];
+    for (int i = 0; i < 4; i++) w[i].store_lanes(pad + 8 * i, 32);
+    copy_bytes(out, pad, 32 * num);
+    wipe(pad, sizeof pad);
+  }
+};
+
+/// RFC 7748 §5, decodeScalar25519: a multiple of 8 with bit 254 set.
+template <class W>
+MEGASEAL_INLINE void clamp(W (&scalar)[4]) {
+  scalar[0] = scalar[0] & W::splat(~u64(7));
+  scalar[3] = (scalar[3] & W::splat(~u64(0) >> 1)) | W::splat(u64(1) << 62);
+}
+
+/// Overwrites what the calls before left below the stack pointer: spilled limbs that no variable names.
+static MEGASEAL_NOINLINE void wipe_dead_stack() {
+  u8 frame[4096];
+  wipe(frame, sizeof frame);
+}
+
+/// The ladder on y^2 = x^3 + 486662 x^2 + x in (X : Z) coordinates, for clamped scalars.
+///
+/// The state is a pair of points that differ by the input point P. A step doubles one and replaces the other
+/// by their sum. Which of the two is doubled depends on two neighbouring bits of the scalar only (their xor);
+/// the sum is the same either way, up to a sign that squaring removes. So instead of swapping four
+/// coordinates before the step, the step selects the two factors of the doubling: half the selections of RFC
+/// 7748's cswap.
+template <class F>
+struct Ladder {
+  using W = typename F::W;
+  using Mask = typename F::Mask;
+  using Elem = typename F::Elem;
+  using Prod = typename F::Prod;
+  static constexpr u64 a24 = 121665;  // (486662 - 2) / 4
+
+  /// The point that the last step doubled, and the point that it added.
+  struct State {
+    Prod xd, zd, xs, zs;
+  };
+
+  /// (X : Z) <- 2 (X : Z)
+  static MEGASEAL_INLINE void dbl(Prod& x, Prod& z) {
+    const Elem a = F::norm(F::add(x, z)), b = F::norm(F::sub(x, z));
+    const Prod aa = F::sqr(a), bb = F::sqr(b);
+    const Elem e = F::norm(F::sub(aa, bb));
+    x = F::mul_biased(F::norm(aa), F::norm(bb));
+    z = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
+  }
+
+  /// One bit: doubles the point doubled before where `swap` is clear, the sum where it is set; the other
+  /// becomes their sum. Names follow RFC 7748 §5. Neighbours in program order are independent, which keeps
+  /// the multiplier busy while a product's carries finish. Of each pair subtracted, the minuend is `biased`.
+  static MEGASEAL_INLINE void step(State& s, const Elem& x1, Mask swap) {
+    const Elem c = F::norm(F::add(s.xs, s.zs)), d = F::norm(F::sub_biased(s.xs, s.zs));
+    const Elem a = F::norm(F::add(s.xd, s.zd)), b = F::norm(F::sub_biased(s.xd, s.zd));
+    const Prod da = F::mul_biased(d, a), cb = F::mul(c, b);
+    const Prod bb = F::sqr(F::select(swap, b, d));
+    const Prod aa = F::sqr_biased(F::select(swap, a, c));
+    const Prod tt = F::sqr(F::norm(F::sub_biased(da, cb)));
+    s.xs = F::sqr_biased(F::norm(F::add(da, cb)));
+    const Elem e = F::norm(F::sub_biased(aa, bb));
+    s.xd = F::mul_biased(F::norm(aa), F::norm(bb));
+    s.zs = F::mul(x1, F::norm(tt));
+    s.zd = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
+  }
+
+  /// (x : z) <- scalar · u. Pre: scalar clamped. z is 0 for the neutral element. (x, z are factors for
+  /// F::norm.)
+  static MEGASEAL_NOINLINE void run(Prod& x, Prod& z, const Elem& u, const W (&scalar)[4]) {
+    // swap bit t = bit t xor bit t + 1
+    W swaps[4];
+    for (int i = 0; i < 4; i++) {
+      swaps[i] = scalar[i] ^ scalar[i].template shr<1>();
+      if (i < 3) swaps[i] = swaps[i] ^ scalar[i + 1].shl_bits(63);
+    }
+    // Bit 254 is set: start from R0 = P, R1 = 2P, of which R1 was doubled.
+    State s;
+    s.xs = F::biased(F::widen(u));
+    s.zs = F::widen(F::small(1));
+    s.xd = s.xs;
+    s.zd = s.zs;
+    dbl(s.xd, s.zd);
+    for (int w = 3; w >= 0; w--) {
+      W bits = w == 3 ? swaps[3].shl_bits(2) : swaps[w];  // bit 253 first
+      for (int t = w == 3 ? 61 : 63; t >= (w ? 0 : 3); t--) {
+        step(s, u, bits.template bit<63>());
+        bits = bits.shl_bits(1);
+      }
+    }
+    // After bit 3, R0 is the point last doubled where that bit is clear, else the sum. Bits 2, 1, 0 are
+    // clear: three doublings, without the sums.
+    const Mask bit3 = scalar[0].template bit<3>();
+    x = F::select(bit3, s.xd, s.xs);
+    z = F::select(bit3, s.zd, s.zs);
+    dbl(x, z);
+    dbl(x, z);
+    dbl(x, z);
+    wipe(swaps, sizeof swaps);
+  }
+};
+
+/// The x25519_shared slot over a field, GROUPS vectors at a time.
+template <class F, int GROUPS>
+MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
+  using W = typename F::W;
+  constexpr u32 lanes = u32(W::lanes);
+  typename F::Elem x[GROUPS], z[GROUPS], scratch[GROUPS];
+  for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
+    const u32 num = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
+    const int groups = int((num + lanes - 1) / lanes);
+    for (int g = 0; g < groups; g++) {
+      const u32 first = u32(g) * lanes;
+      W scalar[4], point[4];
+      Lanes<W>::load(scalar, tile.secrets, base + first, num - first);
+      Lanes<W>::load(point, tile.points, base + first, num - first);
+      clamp(scalar);
+      typename F::Prod px, pz;
+      Ladder<F>::run(px, pz, F::from_words(point), scalar);
+      x[g] = F::norm(px);
+      z[g] = F::norm(pz);
+      wipe(scalar, sizeof scalar);
+    }
+    FieldOps<F>::divide(x, z, scratch, groups);
+    for (int g = 0; g < groups; g++) {
+      const u32 first = u32(g) * lanes;
+      W result[4];
+      F::to_words(result, x[g]);
+      Lanes<W>::store(tile.out + 32 * size_t(base + first), result, num - first);
+      // RFC 7748 §6.1: all zeros means that the point had low order. Whoever sent the point may know.
+      const u32 low = W::reveal((result[0] | result[1] | result[2] | result[3]).is_zero());
+      for (u32 l = 0; l < lanes && first + l < num; l++)
+        if (low >> l & 1) tile.status[base + first + l] = u8(ItemStatus::low_order);
+      wipe(result, sizeof result);
+    }
+  }
+  wipe(x, sizeof x);
+  wipe(z, sizeof z);
+  wipe(scratch, sizeof scratch);
+  wipe_dead_stack();
+}
+
+MEGASEAL_KERNELS_END

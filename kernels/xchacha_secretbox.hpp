@@ -1,0 +1,68 @@
+// NaCl's secretbox over ChaCha20, the way libsodium's crypto_box_curve25519xchacha20poly1305 uses it once
+// HChaCha20 has turned key and first 16 nonce bytes into a subkey: what a sealed box is made of.
+//
+// Not the AEAD of RFC 8439: the one-time key is the first half of block 0, the message starts in its second
+// half, the MAC covers the ciphertext alone, and the nonce is the original cipher's 8 bytes.
+#pragma once
+#include "kernels/chacha20poly1305.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+template <class W, class R, class P>
+MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
+  constexpr u64 first_max = chacha20_head_len - 32;
+  ChaCha20State state;
+  alignas(16) u8 head[chacha20_head_len];
+  chacha20_set_key(state, item.key);
+  chacha20_set_nonce8(state, item.nonce);
+  const u64 first = item.len < first_max ? item.len : first_max;
+  chacha20_head<W, R>(head, state, 0, 32 + first);
+
+  Poly1305<P> mac;
+  mac.init(head);
+  xor_bytes(item.out, item.in, head + 32, first);
+  mac.update_last(item.out, first);  // if the message goes on, these are whole blocks
+  u32 counter = chacha20_head_len / 64;
+  for (u64 at = first; at != item.len;) {
+    const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
+    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter);
+    mac.update_last(item.out + at, n);
+    counter += u32(aead_piece / 64);
+    at += n;
+  }
+  P tag0, tag1;
+  mac.finish(tag0, tag1);
+  store_bytes(item.tag, tag0);
+  store_bytes(item.tag + 8, tag1);
+  wipe(&state, sizeof state);
+  wipe(head, sizeof head);
+}
+
+/// Returns whether the tag verified; only then is `out` written.
+template <class W, class R, class P>
+MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
+  constexpr u64 first_max = chacha20_head_len - 32;
+  ChaCha20State state;
+  alignas(16) u8 head[chacha20_head_len];
+  chacha20_set_key(state, item.key);
+  chacha20_set_nonce8(state, item.nonce);
+  const u64 first = item.len < first_max ? item.len : first_max;
+  chacha20_head<W, R>(head, state, 0, 32 + first);
+
+  Poly1305<P> mac;
+  mac.init(head);
+  mac.update_last(item.in, item.len);
+  P tag0, tag1;
+  mac.finish(tag0, tag1);
+  const bool ok = tag_verdict(tag0, tag1, item.tag);
+  if (ok) {
+    xor_bytes(item.out, item.in, head + 32, first);
+    if (first != item.len)
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64);
+  }
+  wipe(&state, sizeof state);
+  wipe(head, sizeof head);
+  return ok;
+}
+
+MEGASEAL_KERNELS_END
