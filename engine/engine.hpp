@@ -41,6 +41,14 @@ size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes
                  size_t text_len, const Work& work) {
   const Plan plan = make_plan(engine->dispatch, engine->scheduler->num_threads(), num_items, num_bytes, cost);
   if (plan.num_tiles == 0) return 0;
+  if (plan.num_tiles == 1) {
+    // A message alone, or a handful: on the caller's thread, with nothing between it and the kernels.
+    const std::unique_ptr<Workspace, WorkspacePool::Release> w(engine->workspaces.acquire(), {engine->workspaces});
+    if (w->text.size() < text_len) w->text.resize(text_len);
+    const size_t bad = work(*w, TileRange{0, num_items, 0});
+    w->wipe_tile(num_items);
+    return bad;
+  }
   WorkspaceLease lease(engine->workspaces, std::min(plan.num_tiles, engine->scheduler->num_threads()),
                        text_len);
   std::atomic<size_t> failed{0};

@@ -6,7 +6,7 @@ namespace megaseal {
 
 Plan make_plan(const Dispatch& dispatch, uint32_t num_threads, uint32_t num_items, uint64_t num_bytes,
                ItemCost cost) {
-  if (num_items == 0) return {1, 0};
+  if (num_items <= 1) return {1, num_items};
   // Waking a sleeping thread takes some 5 to 50 us; a tile should be worth more than that.
   constexpr uint64_t worth_waking = 25'000;
   const uint64_t average = num_bytes / num_items;

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -16,19 +15,6 @@ size_t page_size() {
 }
 
 }  // namespace
-
-void wipe(void* p, size_t n) {
-  if (n == 0) return;
-  std::memset(p, 0, n);
-  __asm__ volatile("" : : "r"(p) : "memory");
-}
-
-// The kernels wipe the arrays they know of; what the compiler spilled lies somewhere in the frames below. 24
-// KiB covers the deepest kernel.
-__attribute__((noinline)) void wipe_stack() {
-  char below[24 * 1024];
-  wipe(below, sizeof below);
-}
 
 SecretPages::SecretPages(size_t bytes, On_fork on_fork, Lock lock) {
   const size_t page = page_size();

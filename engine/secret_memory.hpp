@@ -2,16 +2,18 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <vector>
 
 namespace megaseal {
 
 /// Overwrites memory with zeros in a way that no optimiser removes.
-void wipe(void* p, size_t n);
-
-/// Clears the part of the stack below the caller where kernels kept their locals.
-void wipe_stack();
+inline void wipe(void* p, size_t n) {
+  if (n == 0) return;
+  std::memset(p, 0, n);
+  __asm__ volatile("" : : "r"(p) : "memory");
+}
 
 /// Whole pages between two guard pages, excluded from core dumps. Move-only; wiped and unmapped on
 /// destruction.

@@ -179,12 +179,12 @@ std::string check_expand(const KernelTable& t) {
   return digest(out) == selftest::hkdf_expand ? "" : "wrong output";
 }
 
-HpkeShared shared_pattern(const std::vector<uint8_t>& psk) {
+HpkeShared shared_pattern(const uint8_t* psk, uint64_t psk_len) {
   HpkeShared s{};
   const auto context = pattern(5, 65);
   std::memcpy(s.key_schedule_context, context.data(), 65);
-  s.psk = psk.data();
-  s.psk_len = psk.size();
+  s.psk = psk;
+  s.psk_len = psk_len;
   return s;
 }
 
@@ -193,7 +193,7 @@ std::string check_schedule(const KernelTable& t) {
              psk = pattern(4, 70);
   std::vector<uint8_t> all;
   for (const bool with_psk : {false, true}) {
-    const HpkeShared shared = shared_pattern(with_psk ? psk : std::vector<uint8_t>{});
+    const HpkeShared shared = shared_pattern(psk.data(), with_psk ? psk.size() : 0);
     std::vector<uint8_t> out(num * (32 + 12 + 32));
     const HpkeScheduleTile tile{.num = num,
                                 .shared = &shared,
@@ -230,7 +230,7 @@ std::string check_whole(const KernelTable& t) {
                            .out = pk.data(),
                            .status = nullptr};
   scalar_table.x25519_public(&publics);
-  const HpkeShared shared = shared_pattern({});
+  const HpkeShared shared = shared_pattern(nullptr, 0);
   Workspace w(num);
   Messages m(12, true);
   auto tile = [&](const std::vector<uint8_t>& secret) {

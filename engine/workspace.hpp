@@ -38,7 +38,7 @@ class Workspace {
   /// Labelled exporter contexts; grows to what was reserved and stays.
   std::vector<uint8_t> text;
 
-  /// Wipes the secrets of the first `num` items, and the stack below.
+  /// Wipes the secrets of the first `num` items. (Slots clean up after themselves.)
   void wipe_tile(uint32_t num);
 
  private:
@@ -51,6 +51,11 @@ class WorkspacePool {
  public:
   explicit WorkspacePool(uint32_t capacity) : capacity_(capacity) {}
   ~WorkspacePool();
+
+  struct Release {
+    WorkspacePool& pool;
+    void operator()(Workspace* w) const { pool.release(w); }
+  };
 
   /// Throws std::bad_alloc.
   Workspace* acquire();

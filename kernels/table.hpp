@@ -1,10 +1,9 @@
-// The seam between the engine and a backend: one table of function pointers, and the plain structs that cross
-// it.
+// The seam between the engine and a backend: one table of function pointers, and the plain structs that cross it.
 //
-// A call handles one tile. Pointers in a tile stay valid for the call; a slot may be called from several
-// threads at once on different tiles. Nothing here owns memory. `status` has one byte per item, is
-// ItemStatus::ok on entry, and a slot writes it only to report a failure. A failed item never disturbs its
-// neighbours. Slots wipe what secrets they leave outside the tile's own outputs.
+// A call handles one tile. Pointers in a tile stay valid for the call; a slot may be called from several threads at
+// once on different tiles. Nothing here owns memory. `status` has one byte per item, is ItemStatus::ok on entry, and
+// a slot writes it only to report a failure. A failed item never disturbs its neighbours. Slots wipe what secrets
+// they leave outside the tile's own outputs, their dead stack frames included (wipe_stack.hpp).
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -6,6 +6,7 @@
 #include "edwards25519_base_w4.hpp"
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/field_5x51.hpp"
+#include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {
 namespace {
@@ -16,12 +17,17 @@ using BaseComb = Comb<Field, 4, 64>;
 // read.
 constexpr BaseComb::Table base_table = BaseComb::pack(edwards25519_base_w4);
 constexpr int inner_tile = 64;
+constexpr size_t dead_bytes = 8192;  // the deepest frames below a slot: ladder, batch inversion
 
 }  // namespace
 
-void x25519_shared(const X25519Tile* tile) { x25519_shared_tile<Field, inner_tile>(*tile); }
+void x25519_shared(const X25519Tile* tile) {
+  x25519_shared_tile<Field, inner_tile>(*tile);
+  wipe_stack<dead_bytes>();
+}
 void x25519_public(const X25519Tile* tile) {
   x25519_public_tile<Field, BaseComb, inner_tile>(*tile, base_table);
+  wipe_stack<dead_bytes>();
 }
 
 }  // namespace megaseal::scalar
