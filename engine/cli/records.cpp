@@ -40,6 +40,8 @@ bool is_json_number(std::string_view text) {
 }  // namespace
 
 struct RecordParser::State {
+  explicit State(RecordKind kind_) : kind(kind_) {}
+
   RecordKind kind;
   simdjson::ondemand::parser parser;
   // Decoded text is never longer than its JSON, but base64 with escapes in it leaves two decoded forms.
@@ -55,7 +57,7 @@ struct RecordParser::State {
   std::string parse(Record& out, const Line& line);
 };
 
-RecordParser::RecordParser(RecordKind kind) : state_(new State{.kind = kind, .parser = {}, .arena = {}}) {}
+RecordParser::RecordParser(RecordKind kind) : state_(new State(kind)) {}
 RecordParser::~RecordParser() = default;
 
 void RecordParser::begin_block(const LineBlock& block) {
