@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -28,6 +27,7 @@ class Error : public std::runtime_error {
 };
 
 namespace detail {
+class Batch;
 inline void check(megaseal_error e) {
   if (e != MEGASEAL_ERROR_NONE) throw Error(e);
 }
@@ -149,7 +149,7 @@ class Messages {
   }
 
  private:
-  friend class Engine;
+  friend class detail::Batch;
   std::vector<uint8_t> bytes_;
   std::vector<uint64_t> offsets_;
 };
@@ -174,6 +174,80 @@ struct EngineOptions {
   uint32_t num_threads = 0;  // 0: one per CPU
 };
 
+namespace detail {
+
+inline void same_size(size_t a, size_t b) {
+  if (a != b) throw std::invalid_argument("megaseal: sizes differ");
+}
+
+// The C handles of one owner for all messages, or of one for each.
+template <class Handle, class Owner>
+std::vector<const Handle*> handles(std::span<const Owner> owners, size_t num_messages) {
+  if (owners.size() != 1) same_size(owners.size(), num_messages);
+  std::vector<const Handle*> list;
+  list.reserve(owners.size());
+  for (const Owner& o : owners) list.push_back(o.get());
+  return list;
+}
+
+inline megaseal_hpke_params convert(const HpkeParams& p) {
+  megaseal_hpke_params c{};
+  c.struct_size = sizeof c;
+  c.info = p.info.data();
+  c.info_len = p.info.size();
+  c.psk = p.psk.data();
+  c.psk_len = p.psk.size();
+  c.psk_id = p.psk_id.data();
+  c.psk_id_len = p.psk_id.size();
+  return c;
+}
+
+inline megaseal_aead_keys aead_keys(megaseal_format format, Bytes keys, Bytes nonces, size_t num) {
+  const size_t nonce_len = format == MEGASEAL_FORMAT_XCHACHA20POLY1305 ? 24 : 12;
+  if (keys.size() != MEGASEAL_KEY_LEN) same_size(keys.size(), MEGASEAL_KEY_LEN * num);
+  if (nonces.size() != nonce_len) same_size(nonces.size(), nonce_len * num);
+  return {keys.data(), keys.size() == MEGASEAL_KEY_LEN ? 0 : size_t(MEGASEAL_KEY_LEN), nonces.data(),
+          nonces.size() == nonce_len ? 0 : nonce_len};
+}
+
+// A C batch over packed messages, and the result it writes to.
+class Batch {
+ public:
+  Batch(megaseal_format format, bool seal, const Messages& in, const Messages& aad) {
+    if (!aad.empty()) same_size(aad.size(), in.size());
+    const size_t overhead = seal ? megaseal_overhead(format) * in.size() : 0;
+    result_.messages.bytes_.resize(in.bytes_.size() + overhead);
+    result_.messages.offsets_.resize(in.size() + 1);
+    result_.statuses.resize(in.size());
+    c.struct_size = sizeof c;
+    c.num_items = in.size();
+    c.in.base = in.bytes_.data();
+    c.in.offsets = in.offsets_.data();
+    if (!aad.empty()) {
+      c.aad.base = aad.bytes_.data();
+      c.aad.offsets = aad.offsets_.data();
+    }
+    c.out.base = result_.messages.bytes_.data();
+    c.out.capacity = result_.messages.bytes_.size();
+    c.out.offsets = result_.messages.offsets_.data();
+    c.out_statuses = result_.statuses.data();
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  size_t* num_failed() { return &result_.num_failed; }
+  Result take() {
+    result_.messages.bytes_.resize(result_.messages.offsets_.back());
+    return std::move(result_);
+  }
+  megaseal_batch c{};
+
+ private:
+  Result result_;
+};
+
+}  // namespace detail
+
 class Engine {
  public:
   explicit Engine(const EngineOptions& options = {}) {
@@ -193,95 +267,175 @@ class Engine {
     return megaseal_recommended_batch(handle_.get(), operation);
   }
 
-  /// HPKE, one recipient for all messages.
-  [[nodiscard]] Result seal(const Recipient& recipient, const Messages& messages,
-                            const HpkeParams& params = {}) const {
-    const megaseal_recipient* handle = recipient.get();
-    return hpke_seal(&handle, 0, messages, params);
-  }
-  /// HPKE, message i to recipients[i]. Throws std::invalid_argument when the numbers differ.
+  // HPKE, single-shot. One recipient (key) serves all messages, or there is one for each. `aad` is empty or has one
+  // entry a message. A message that does not open has a status; only a call that cannot run throws.
   [[nodiscard]] Result seal(std::span<const Recipient> recipients, const Messages& messages,
-                            const HpkeParams& params = {}) const {
-    same_size(recipients.size(), messages.size());
-    std::vector<const megaseal_recipient*> handles;
-    handles.reserve(recipients.size());
-    for (const Recipient& r : recipients) handles.push_back(r.get());
-    return hpke_seal(handles.data(), 1, messages, params);
+                            const HpkeParams& params = {}, const Messages& aad = {}) const {
+    return hpke_seal(detail::handles<megaseal_recipient>(recipients, messages.size()), messages, params, aad);
   }
-  /// HPKE, one key for all. Throws only when the call cannot run: a message that does not open has a status.
-  [[nodiscard]] Result open(const SecretKey& key, const Messages& sealed,
-                            const HpkeParams& params = {}) const {
-    const megaseal_secret_key* handle = key.get();
-    return hpke_open(&handle, 0, sealed, params);
+  [[nodiscard]] Result seal(const Recipient& recipient, const Messages& messages,
+                            const HpkeParams& params = {}, const Messages& aad = {}) const {
+    return hpke_seal({recipient.get()}, messages, params, aad);
   }
-  /// HPKE, sealed message i with keys[i].
   [[nodiscard]] Result open(std::span<const SecretKey> keys, const Messages& sealed,
-                            const HpkeParams& params = {}) const {
-    same_size(keys.size(), sealed.size());
-    std::vector<const megaseal_secret_key*> handles;
-    handles.reserve(keys.size());
-    for (const SecretKey& k : keys) handles.push_back(k.get());
-    return hpke_open(handles.data(), 1, sealed, params);
+                            const HpkeParams& params = {}, const Messages& aad = {}) const {
+    return hpke_open(detail::handles<megaseal_secret_key>(keys, sealed.size()), sealed, params, aad);
+  }
+  [[nodiscard]] Result open(const SecretKey& key, const Messages& sealed, const HpkeParams& params = {},
+                            const Messages& aad = {}) const {
+    return hpke_open({key.get()}, sealed, params, aad);
   }
 
-  /// For the calls that have no wrapper here: pointers, in place, AEADs, contexts, exports, sealed boxes.
+  // libsodium's sealed boxes; `format` is MEGASEAL_FORMAT_SEALEDBOX or _SEALEDBOX_SALSA.
+  [[nodiscard]] Result sealedbox_seal(std::span<const Recipient> recipients, const Messages& messages,
+                                      megaseal_format format = MEGASEAL_FORMAT_SEALEDBOX) const {
+    const auto to = detail::handles<megaseal_recipient>(recipients, messages.size());
+    detail::Batch b(format, true, messages, {});
+    const megaseal_recipients r{to.data(), to.size() > 1, nullptr, 0};
+    detail::check(megaseal_sealedbox_seal_batch(handle_.get(), b.num_failed(), &b.c, format, &r));
+    return b.take();
+  }
+  [[nodiscard]] Result sealedbox_open(std::span<const SecretKey> keys, const Messages& sealed,
+                                      megaseal_format format = MEGASEAL_FORMAT_SEALEDBOX) const {
+    const auto with = detail::handles<megaseal_secret_key>(keys, sealed.size());
+    detail::Batch b(format, false, sealed, {});
+    detail::check(megaseal_sealedbox_open_batch(handle_.get(), b.num_failed(), &b.c, format, with.data(),
+                                                with.size() > 1));
+    return b.take();
+  }
+
+  // AEAD with the caller's keys (32 bytes each) and nonces (12 or 24 bytes each), side by side; one key serves all
+  // or there is one a message, and so for nonces.
+  [[nodiscard]] Result aead_seal(megaseal_format format, Bytes keys, Bytes nonces, const Messages& messages,
+                                 const Messages& aad = {}) const {
+    detail::Batch b(format, true, messages, aad);
+    const megaseal_aead_keys k = detail::aead_keys(format, keys, nonces, messages.size());
+    detail::check(megaseal_aead_seal_batch(handle_.get(), b.num_failed(), &b.c, format, &k));
+    return b.take();
+  }
+  [[nodiscard]] Result aead_open(megaseal_format format, Bytes keys, Bytes nonces, const Messages& sealed,
+                                 const Messages& aad = {}) const {
+    detail::Batch b(format, false, sealed, aad);
+    const megaseal_aead_keys k = detail::aead_keys(format, keys, nonces, sealed.size());
+    detail::check(megaseal_aead_open_batch(handle_.get(), b.num_failed(), &b.c, format, &k));
+    return b.take();
+  }
+
+  /// out[i] = X25519(secrets[i], points[i]); all three of one size. Returns how many results are all zeros.
+  size_t x25519(std::span<Key> out, std::span<const Key> secrets, std::span<const Key> points) const {
+    detail::same_size(out.size(), secrets.size());
+    detail::same_size(out.size(), points.size());
+    size_t failed = 0;
+    if (out.empty()) return failed;
+    detail::check(megaseal_x25519_batch(handle_.get(), out[0].data(), nullptr, &failed, out.size(),
+                                        secrets[0].data(), sizeof(Key), points[0].data(), sizeof(Key)));
+    return failed;
+  }
+  /// out[i] = the public key of secrets[i].
+  void x25519_public(std::span<Key> out, std::span<const Key> secrets) const {
+    detail::same_size(out.size(), secrets.size());
+    if (out.empty()) return;
+    detail::check(megaseal_x25519_public_batch(handle_.get(), out[0].data(), out.size(), secrets[0].data(),
+                                               sizeof(Key)));
+  }
+  /// Fresh key pairs. The caller wipes the secrets.
+  void keygen(std::span<Key> out_publics, std::span<Key> out_secrets) const {
+    detail::same_size(out_publics.size(), out_secrets.size());
+    if (out_publics.empty()) return;
+    detail::check(megaseal_keygen_batch(handle_.get(), out_publics[0].data(), out_secrets[0].data(),
+                                        out_publics.size()));
+  }
+
+  /// For what has no wrapper here: batches by pointers, in place, and single-shot exports.
   [[nodiscard]] megaseal_engine* get() const noexcept { return handle_.get(); }
 
  private:
-  static void same_size(size_t a, size_t b) {
-    if (a != b) throw std::invalid_argument("megaseal: as many keys as messages are needed");
+  Result hpke_seal(const std::vector<const megaseal_recipient*>& to, const Messages& messages,
+                   const HpkeParams& params, const Messages& aad) const {
+    detail::Batch b(MEGASEAL_FORMAT_HPKE, true, messages, aad);
+    const megaseal_hpke_params p = detail::convert(params);
+    const megaseal_recipients r{to.data(), to.size() > 1, nullptr, 0};
+    detail::check(megaseal_hpke_seal_batch(handle_.get(), b.num_failed(), nullptr, &b.c, &p, &r));
+    return b.take();
   }
-  // Result and batch for `in`, packed both ways; room for every item grown or shrunk by the overhead.
-  static megaseal_batch prepare(Result& r, const Messages& in, bool seal) {
-    const size_t overhead = megaseal_overhead(MEGASEAL_FORMAT_HPKE) * in.size();
-    r.messages.bytes_.resize(seal ? in.bytes_.size() + overhead : in.bytes_.size());
-    r.messages.offsets_.resize(in.size() + 1);
-    r.statuses.resize(in.size());
-    megaseal_batch b{};
-    b.struct_size = sizeof b;
-    b.num_items = in.size();
-    b.in.base = in.bytes_.data();
-    b.in.offsets = in.offsets_.data();
-    b.out.base = r.messages.bytes_.data();
-    b.out.capacity = r.messages.bytes_.size();
-    b.out.offsets = r.messages.offsets_.data();
-    b.out_statuses = r.statuses.data();
-    return b;
-  }
-  static megaseal_hpke_params convert(const HpkeParams& p) {
-    megaseal_hpke_params c{};
-    c.struct_size = sizeof c;
-    c.info = p.info.data();
-    c.info_len = p.info.size();
-    c.psk = p.psk.data();
-    c.psk_len = p.psk.size();
-    c.psk_id = p.psk_id.data();
-    c.psk_id_len = p.psk_id.size();
-    return c;
-  }
-  Result hpke_seal(const megaseal_recipient* const* handles, size_t step, const Messages& messages,
-                   const HpkeParams& params) const {
-    Result r;
-    const megaseal_batch b = prepare(r, messages, true);
-    const megaseal_hpke_params p = convert(params);
-    const megaseal_recipients to{handles, step, nullptr, 0};
-    detail::check(megaseal_hpke_seal_batch(handle_.get(), &r.num_failed, nullptr, &b, &p, &to));
-    return r;
-  }
-  Result hpke_open(const megaseal_secret_key* const* handles, size_t step, const Messages& sealed,
-                   const HpkeParams& params) const {
-    Result r;
-    const megaseal_batch b = prepare(r, sealed, false);
-    const megaseal_hpke_params p = convert(params);
-    detail::check(megaseal_hpke_open_batch(handle_.get(), &r.num_failed, nullptr, &b, &p, handles, step));
-    r.messages.bytes_.resize(r.messages.offsets_.back());
-    return r;
+  Result hpke_open(const std::vector<const megaseal_secret_key*>& with, const Messages& sealed,
+                   const HpkeParams& params, const Messages& aad) const {
+    detail::Batch b(MEGASEAL_FORMAT_HPKE, false, sealed, aad);
+    const megaseal_hpke_params p = detail::convert(params);
+    detail::check(megaseal_hpke_open_batch(handle_.get(), b.num_failed(), nullptr, &b.c, &p, with.data(),
+                                           with.size() > 1));
+    return b.take();
   }
 
   struct Destroy {
     void operator()(megaseal_engine* e) const { megaseal_engine_destroy(e); }
   };
   std::unique_ptr<megaseal_engine, Destroy> handle_;
+};
+
+/// One side of an HPKE context; move-only. The engine must outlive it.
+class HpkeContext {
+ public:
+  [[nodiscard]] std::vector<uint8_t> export_secret(Bytes context, size_t len) const {
+    std::vector<uint8_t> out(len);
+    const void* ptr = context.data();
+    const uint64_t context_len = context.size();
+    const megaseal_inputs in{&ptr, &context_len, nullptr, nullptr};
+    detail::check(megaseal_hpke_context_export_batch(handle_.get(), out.data(), engine_, 1, &in, len));
+    return out;
+  }
+  [[nodiscard]] megaseal_hpke_context* get() const noexcept { return handle_.get(); }
+
+ protected:
+  HpkeContext(megaseal_engine* engine, megaseal_hpke_context* context) : engine_(engine), handle_(context) {}
+  struct Destroy {
+    void operator()(megaseal_hpke_context* c) const { megaseal_hpke_context_destroy(c); }
+  };
+  megaseal_engine* engine_;
+  std::unique_ptr<megaseal_hpke_context, Destroy> handle_;
+};
+
+class HpkeSender : public HpkeContext {
+ public:
+  HpkeSender(const Engine& engine, const Recipient& recipient, const HpkeParams& params = {})
+      : HpkeContext(engine.get(), nullptr) {
+    const megaseal_hpke_params p = detail::convert(params);
+    megaseal_hpke_context* context = nullptr;
+    detail::check(megaseal_hpke_sender_create(&context, enc_.data(), engine_, &p, recipient.get()));
+    handle_.reset(context);
+  }
+  /// What the receiver needs, once.
+  [[nodiscard]] const Key& enc() const noexcept { return enc_; }
+  /// Message i is sealed under *first + i.
+  [[nodiscard]] Result seal(const Messages& messages, uint64_t* first = nullptr,
+                            const Messages& aad = {}) const {
+    detail::Batch b(MEGASEAL_FORMAT_HPKE_CONTEXT, true, messages, aad);
+    detail::check(megaseal_hpke_context_seal_batch(handle_.get(), first, b.num_failed(), engine_, &b.c));
+    return b.take();
+  }
+
+ private:
+  Key enc_;
+};
+
+class HpkeReceiver : public HpkeContext {
+ public:
+  HpkeReceiver(const Engine& engine, const SecretKey& key, const Key& enc, const HpkeParams& params = {})
+      : HpkeContext(engine.get(), nullptr) {
+    const megaseal_hpke_params p = detail::convert(params);
+    megaseal_hpke_context* context = nullptr;
+    detail::check(megaseal_hpke_receiver_create(&context, engine_, &p, key.get(), enc.data()));
+    handle_.reset(context);
+  }
+  /// Opens message i under sequences[i]. Detecting replay is the caller's.
+  [[nodiscard]] Result open(const Messages& sealed, std::span<const uint64_t> sequences,
+                            const Messages& aad = {}) const {
+    detail::same_size(sealed.size(), sequences.size());
+    detail::Batch b(MEGASEAL_FORMAT_HPKE_CONTEXT, false, sealed, aad);
+    detail::check(
+        megaseal_hpke_context_open_batch(handle_.get(), b.num_failed(), engine_, &b.c, sequences.data()));
+    return b.take();
+  }
 };
 
 }  // namespace megaseal
