@@ -47,7 +47,8 @@ struct AeadWork {
               .out_offsets = (o.seal ? messages.sealed_offsets : messages.plain_offsets).data()},
         batch(messages, o.seal) {
     // What our scalar backend says is what every implementation is checked against.
-    run(engine("scalar", 1), true);
+    PackedBatch sealing(messages, true);
+    run(engine("scalar", 1), megaseal_aead_seal_batch, sealing);
     expected = o.seal ? std::exchange(messages.sealed, Bytes(messages.sealed.size()))
                       : std::exchange(messages.plain, Bytes(messages.plain.size()));
     o.seal ? messages.spread_plain() : messages.spread_sealed();
@@ -56,12 +57,13 @@ struct AeadWork {
   AeadWork(const AeadWork&) = delete;
   AeadWork& operator=(const AeadWork&) = delete;
 
-  void run(megaseal_engine* e, bool seal) {
-    PackedBatch reference(messages, true);
+  using AbiCall = decltype(megaseal_aead_seal_batch);
+  void run(megaseal_engine* e, AbiCall* call, PackedBatch& packed) {
     size_t failed = 0;
-    const auto call = seal ? megaseal_aead_seal_batch : megaseal_aead_open_batch;
-    check(call(e, &failed, (seal == operation.seal ? batch : reference).get(), operation.format, &abi_keys),
-          failed);
+    check(call(e, &failed, packed.get(), operation.format, &abi_keys), failed);
+  }
+  void run(megaseal_engine* e) {
+    run(e, operation.seal ? megaseal_aead_seal_batch : megaseal_aead_open_batch, batch);
   }
   void point() {
     items.in = operation.seal ? messages.plain_at() : messages.sealed_at();
@@ -104,7 +106,7 @@ void add_ours(const Operation& o, const std::string& backend, const Shape& shape
   add(o.name, backend, shape, [&o, backend](const Shape& s) {
     const auto work = std::make_shared<AeadWork>(o, s);
     megaseal_engine* e = engine(backend, s.threads);
-    return finish(work, {[w = work.get(), e] { w->run(e, w->operation.seal); }, note_of(e, o.id)}, s);
+    return finish(work, {[w = work.get(), e] { w->run(e); }, note_of(e, o.id)}, s);
   });
 }
 
