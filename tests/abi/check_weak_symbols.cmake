@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Fails when one of OBJECTS (separated by |) defines or names a weak symbol.
 string(REPLACE "|" ";" objects "${OBJECTS}")
 if(NOT objects)

@@ -13,7 +13,7 @@ constexpr size_t margin = 64;
 /// `len` bytes of canaries with a margin of more canaries on either side.
 class Fenced {
  public:
-  explicit Fenced(size_t len) : bytes_(len + 2 * margin, canary), len_(len) {}
+  explicit Fenced(size_t len) : bytes_(len + 2 * margin, canary) {}
   uint8_t* data() { return bytes_.data() + margin; }
   Bytes bytes() const { return {bytes_.begin() + margin, bytes_.end() - margin}; }
   void expect_intact(size_t item) const {
@@ -26,7 +26,6 @@ class Fenced {
 
  private:
   Bytes bytes_;
-  size_t len_;
 };
 
 Results run(Layout layout, bool sealing, Shape shape, const Messages& messages, const BatchCall& call) {

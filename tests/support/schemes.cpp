@@ -211,6 +211,13 @@ const std::vector<std::shared_ptr<const Scheme>>& all_schemes() {
   return schemes;
 }
 
+std::vector<std::shared_ptr<const Scheme>> schemes_that(bool (*wanted)(const Scheme&)) {
+  std::vector<std::shared_ptr<const Scheme>> out;
+  for (const auto& scheme : all_schemes())
+    if (wanted(*scheme)) out.push_back(scheme);
+  return out;
+}
+
 std::vector<size_t> first_items(size_t n) {
   std::vector<size_t> items(n);
   std::iota(items.begin(), items.end(), size_t(0));
