@@ -90,7 +90,7 @@ struct Ladder {
     s.xs = F::sqr_biased(F::norm(F::add(da, cb)));
     const Elem e = F::norm(F::sub_biased(aa, bb));
     s.xd = F::mul_biased(F::norm(aa), F::norm(bb));
-    s.zs = F::mul(x1, F::norm(tt));
+    s.zs = F::mul(F::norm(tt), x1);
     s.zd = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
   }
 
