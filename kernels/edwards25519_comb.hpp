@@ -226,7 +226,6 @@ MEGASEAL_INLINE void x25519_public_tile(const X25519Tile& tile, const typename C
   wipe(num, used * sizeof num[0]);
   wipe(den, used * sizeof den[0]);
   wipe(scratch, used * sizeof scratch[0]);
-  wipe_dead_stack();
 }
 
 MEGASEAL_KERNELS_END
