@@ -35,15 +35,15 @@ Case make_case(Random& random, Cipher cipher, size_t len, size_t aad_len) {
     out.input.key.resize(32);
     crypto_core_hchacha20(out.input.key.data(), nonce.data(), key.data(), nullptr);
     out.input.nonce.assign(nonce.begin() + 16, nonce.end());
-    crypto_secretbox_xchacha20poly1305_detached(out.expected.out.data(), out.expected.tag.data(), out.input.in.data(),
-                                                len, nonce.data(), key.data());
+    crypto_secretbox_xchacha20poly1305_detached(out.expected.out.data(), out.expected.tag.data(),
+                                                out.input.in.data(), len, nonce.data(), key.data());
   } else {
     out.input.key = key;
     out.input.nonce = random.bytes(12);
     out.input.aad = random.bytes(aad_len);
     crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-        out.expected.out.data(), out.expected.tag.data(), nullptr, out.input.in.data(), len, out.input.aad.data(),
-        aad_len, nullptr, out.input.nonce.data(), key.data());
+        out.expected.out.data(), out.expected.tag.data(), nullptr, out.input.in.data(), len,
+        out.input.aad.data(), aad_len, nullptr, out.input.nonce.data(), key.data());
   }
   return out;
 }
@@ -63,7 +63,8 @@ class AeadSlots : public BackendTest {
     const std::vector<AeadResult> opened = open_tile(open_slot(table(), cipher), inputs, sealed);
     for (size_t i = 0; i < cases.size(); ++i) {
       SCOPED_TRACE("item " + std::to_string(i) + " of " + std::to_string(cases.size()) + ", " +
-                   std::to_string(inputs[i].in.size()) + " bytes, aad " + std::to_string(inputs[i].aad.size()));
+                   std::to_string(inputs[i].in.size()) + " bytes, aad " +
+                   std::to_string(inputs[i].aad.size()));
       ASSERT_EQ(sealed[i].out, cases[i].expected.out);
       ASSERT_EQ(sealed[i].tag, cases[i].expected.tag);
       ASSERT_EQ(opened[i].status, ItemStatus::ok);
@@ -85,12 +86,20 @@ class AeadSlots : public BackendTest {
       std::vector<AeadInput> altered_inputs = inputs;
       const uint8_t bit = uint8_t(1u << random.below(8));
       switch (bad % 4) {
-        case 0: altered[bad].tag[random.below(16)] ^= bit; break;
-        case 1: altered_inputs[bad].key[random.below(32)] ^= bit; break;
-        case 2: altered_inputs[bad].nonce[random.below(altered_inputs[bad].nonce.size())] ^= bit; break;
+        case 0:
+          altered[bad].tag[random.below(16)] ^= bit;
+          break;
+        case 1:
+          altered_inputs[bad].key[random.below(32)] ^= bit;
+          break;
+        case 2:
+          altered_inputs[bad].nonce[random.below(altered_inputs[bad].nonce.size())] ^= bit;
+          break;
         case 3:
-          if (altered[bad].out.empty()) altered[bad].tag[15] ^= bit;
-          else altered[bad].out[random.below(altered[bad].out.size())] ^= bit;
+          if (altered[bad].out.empty())
+            altered[bad].tag[15] ^= bit;
+          else
+            altered[bad].out[random.below(altered[bad].out.size())] ^= bit;
           break;
       }
       const std::vector<AeadResult> opened = open_tile(open_slot(table(), cipher), altered_inputs, altered);
@@ -110,7 +119,8 @@ class AeadSlots : public BackendTest {
   void check_in_place(Cipher cipher) {
     Random random;
     for (size_t shift = 0; shift < 16; ++shift) {
-      for (const size_t len : {size_t(0), size_t(1), size_t(63), size_t(64), size_t(65), size_t(257), size_t(1024)}) {
+      for (const size_t len :
+           {size_t(0), size_t(1), size_t(63), size_t(64), size_t(65), size_t(257), size_t(1024)}) {
         const Case c = make_case(random, cipher, len, 21);
         const auto shifted = [&](const Bytes& bytes) {
           Bytes out(shift);
@@ -119,9 +129,9 @@ class AeadSlots : public BackendTest {
         };
         const Bytes key = shifted(c.input.key), nonce = shifted(c.input.nonce), aad = shifted(c.input.aad);
         Bytes text = shifted(c.input.in), tag = shifted(Bytes(16));
-        const AeadItem item = {key.data() + shift,  nonce.data() + shift, aad.data() + shift,
-                               c.input.aad.size(),  text.data() + shift,  text.data() + shift,
-                               c.input.in.size(),   tag.data() + shift};
+        const AeadItem item = {key.data() + shift, nonce.data() + shift, aad.data() + shift,
+                               c.input.aad.size(), text.data() + shift,  text.data() + shift,
+                               c.input.in.size(),  tag.data() + shift};
         uint8_t status = 0;
         const AeadTile tile = {1, &item, &status};
         seal_slot(table(), cipher)(&tile);
@@ -186,8 +196,8 @@ TEST_P(AeadSlots, LongAssociatedData) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
   Random random;
   for (size_t aad_len = 0; aad_len <= 520; ++aad_len)
-    ASSERT_NO_FATAL_FAILURE(
-        check_tile(Cipher::chacha20poly1305, {make_case(random, Cipher::chacha20poly1305, aad_len % 3, aad_len)}));
+    ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::chacha20poly1305,
+                                       {make_case(random, Cipher::chacha20poly1305, aad_len % 3, aad_len)}));
 }
 
 TEST_P(AeadSlots, CorruptedItemFailsAlone) {
@@ -208,9 +218,12 @@ TEST_P(AeadSlots, EveryBitOfTagAndAadCounts) {
     AeadResult sealed = c.expected;
     const size_t at = bit / 8;
     const uint8_t mask = uint8_t(1u << (bit % 8));
-    if (at < 16) sealed.tag[at] ^= mask;
-    else if (at < 36) input.aad[at - 16] ^= mask;
-    else sealed.out[at - 36] ^= mask;
+    if (at < 16)
+      sealed.tag[at] ^= mask;
+    else if (at < 36)
+      input.aad[at - 16] ^= mask;
+    else
+      sealed.out[at - 36] ^= mask;
     ASSERT_EQ(open_tile(table().chacha20poly1305_open, {input}, {sealed})[0].status, ItemStatus::auth_failed)
         << "bit " << bit;
   }

@@ -14,7 +14,8 @@ class GuardPages : public BackendTest {
 };
 
 constexpr Edge edges[] = {Edge::front, Edge::back};
-constexpr size_t lengths[] = {0, 1, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 255, 256, 257, 511, 513, 1023, 1025, 4096};
+constexpr size_t lengths[] = {0,   1,   15,  16,  17,  31,  33,  63,   64,   65,
+                              127, 129, 255, 256, 257, 511, 513, 1023, 1025, 4096};
 
 TEST_P(GuardPages, Aead) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
@@ -24,14 +25,17 @@ TEST_P(GuardPages, Aead) {
       const GuardedBuffer key = random(32, edge), nonce = random(12, edge), aad = random(len % 61, edge);
       const GuardedBuffer in = random(len, edge);
       GuardedBuffer out(len, edge), back(len, edge), tag(16, edge), status(1, edge);
-      const AeadItem seal = {key.data(), nonce.data(), aad.data(), aad.size(), in.data(), out.data(), len, tag.data()};
+      const AeadItem seal = {key.data(), nonce.data(), aad.data(), aad.size(),
+                             in.data(),  out.data(),   len,        tag.data()};
       const AeadTile seal_tile = {1, &seal, status.data()};
       table().chacha20poly1305_seal(&seal_tile);
       Bytes sealed = out.bytes();
       const Bytes sealed_tag = tag.bytes();
       sealed.insert(sealed.end(), sealed_tag.begin(), sealed_tag.end());
-      EXPECT_EQ(sealed, reference::chacha20poly1305(key.bytes(), nonce.bytes(), aad.bytes(), in.bytes())) << len;
-      const AeadItem open = {key.data(), nonce.data(), aad.data(), aad.size(), out.data(), back.data(), len, tag.data()};
+      EXPECT_EQ(sealed, reference::chacha20poly1305(key.bytes(), nonce.bytes(), aad.bytes(), in.bytes()))
+          << len;
+      const AeadItem open = {key.data(), nonce.data(), aad.data(), aad.size(),
+                             out.data(), back.data(),  len,        tag.data()};
       const AeadTile open_tile = {1, &open, status.data()};
       table().chacha20poly1305_open(&open_tile);
       EXPECT_EQ(status.bytes(), Bytes(1));
@@ -90,8 +94,8 @@ TEST_P(GuardPages, X25519) {
       const X25519Tile shared = {num, {secrets.data(), 32}, {points.data(), 32}, out.data(), status.data()};
       table().x25519_shared(&shared);
       const Bytes last = out.bytes(), secret = secrets.bytes(), point = points.bytes();
-      EXPECT_EQ(Bytes(last.end() - 32, last.end()),
-                reference::x25519(Bytes(secret.end() - 32, secret.end()), Bytes(point.end() - 32, point.end())));
+      EXPECT_EQ(Bytes(last.end() - 32, last.end()), reference::x25519(Bytes(secret.end() - 32, secret.end()),
+                                                                      Bytes(point.end() - 32, point.end())));
       const X25519Tile publics = {num, {secrets.data(), 32}, {nullptr, 0}, out.data(), status.data()};
       table().x25519_public(&publics);
     }
@@ -117,7 +121,8 @@ TEST_P(GuardPages, HkdfAndSchedule) {
     const GuardedBuffer psk = random(45, edge);
     HpkeShared shared = {{1}, psk.data(), psk.size()};
     for (uint32_t num = 1; num <= 17; ++num) {
-      const GuardedBuffer dh = random(32 * num, edge), enc = random(32 * num, edge), to = random(32 * num, edge);
+      const GuardedBuffer dh = random(32 * num, edge), enc = random(32 * num, edge),
+                          to = random(32 * num, edge);
       GuardedBuffer keys(32 * num, edge), nonces(12 * num, edge), exporters(32 * num, edge);
       const HpkeScheduleTile tile = {num,         &shared,       dh.data(),       enc.data(), {to.data(), 32},
                                      keys.data(), nonces.data(), exporters.data()};

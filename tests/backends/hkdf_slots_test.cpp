@@ -101,8 +101,8 @@ class HpkeScheduleSlot : public BackendTest {
     };
     for (size_t i = 0; i < num; ++i) {
       SCOPED_TRACE("item " + std::to_string(i) + " of " + std::to_string(num));
-      const reference::HpkeKeys expected = reference::hpke_schedule(params, part(dh, i, 32), part(enc, i, 32),
-                                                                    part(recipients, one_recipient ? 0 : i, 32));
+      const reference::HpkeKeys expected = reference::hpke_schedule(
+          params, part(dh, i, 32), part(enc, i, 32), part(recipients, one_recipient ? 0 : i, 32));
       ASSERT_EQ(part(keys, i, 32), expected.key);
       ASSERT_EQ(part(nonces, i, 12), expected.base_nonce);
       if (exporters) {

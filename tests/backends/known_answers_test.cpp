@@ -13,8 +13,9 @@ TEST_P(KnownAnswers, ChaCha20Stream) {
   for (const Vector& v : load_vectors("chacha20_stream.json")) {
     SCOPED_TRACE(v.text("name"));
     const Bytes expected = v.hex("stream");
-    EXPECT_EQ(stream_one(table(), v.hex("key"), v.hex("nonce"), uint32_t(v.number("counter")), expected.size()),
-              expected);
+    EXPECT_EQ(
+        stream_one(table(), v.hex("key"), v.hex("nonce"), uint32_t(v.number("counter")), expected.size()),
+        expected);
   }
 }
 
@@ -101,8 +102,8 @@ TEST_P(KnownAnswers, HpkeSchedule) {
     std::copy(context.begin(), context.end(), shared.key_schedule_context);
     const Bytes dh = v.hex("dh"), enc = v.hex("enc"), recipient = v.hex("pkRm");
     Bytes key(32), nonce(12), exporter(32);
-    const HpkeScheduleTile tile = {1,          &shared,      dh.data(),      enc.data(), {recipient.data(), 0},
-                                   key.data(), nonce.data(), exporter.data()};
+    const HpkeScheduleTile tile = {
+        1, &shared, dh.data(), enc.data(), {recipient.data(), 0}, key.data(), nonce.data(), exporter.data()};
     table().hpke_schedule(&tile);
     EXPECT_EQ(to_hex(key), v.text("key"));
     EXPECT_EQ(to_hex(nonce), v.text("base_nonce"));

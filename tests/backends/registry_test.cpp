@@ -24,7 +24,7 @@ TEST(Registry, ScalarComesLastRunsEverywhereAndOffersEveryPrimitive) {
   ASSERT_STREQ(last.name, "scalar");
   EXPECT_STREQ(last.requires_, "");
   ASSERT_NE(last.table, nullptr);
-#define X(slot, Tile)                                                            \
+#define X(slot, Tile)                                                           \
   if (std::string(#slot) != "hpke_seal" && std::string(#slot) != "hpke_open") { \
     EXPECT_NE(last.table->slot, nullptr) << #slot;                              \
   }

@@ -29,7 +29,8 @@ TEST_P(StreamSlots, EveryLengthToAKiB) {
   const Bytes key = random.bytes(32), nonce = random.bytes(12);
   const Bytes expected = reference::chacha20_stream(key, nonce, 7, 1024);
   for (size_t len = 0; len <= 1024; ++len)
-    ASSERT_EQ(stream_one(table(), key, nonce, 7, len), Bytes(expected.begin(), expected.begin() + ptrdiff_t(len)));
+    ASSERT_EQ(stream_one(table(), key, nonce, 7, len),
+              Bytes(expected.begin(), expected.begin() + ptrdiff_t(len)));
 }
 
 TEST_P(StreamSlots, RaggedTiles) {
@@ -44,7 +45,8 @@ TEST_P(StreamSlots, RaggedTiles) {
       outs.push_back(Bytes(random.below(400), 0xd7));
     }
     for (size_t i = 0; i < num; ++i)
-      items.push_back({keys[i].data(), nonces[i].data(), outs[i].data(), outs[i].size(), uint32_t(random.next())});
+      items.push_back(
+          {keys[i].data(), nonces[i].data(), outs[i].data(), outs[i].size(), uint32_t(random.next())});
     const StreamTile tile = {uint32_t(num), items.data()};
     table().chacha20_stream(&tile);
     for (size_t i = 0; i < num; ++i)
@@ -58,7 +60,8 @@ TEST_P(StreamSlots, HChaCha20AgainstLibsodium) {
   for (size_t num = 0; num <= 33; ++num) {
     for (const size_t key_stride : {0, 32, 37}) {
       for (const size_t nonce_stride : {0, 16, 24}) {
-        const Bytes keys = random.bytes(32 + key_stride * num), nonces = random.bytes(16 + nonce_stride * num);
+        const Bytes keys = random.bytes(32 + key_stride * num),
+                    nonces = random.bytes(16 + nonce_stride * num);
         Bytes out(32 * num);
         const HChaCha20Tile tile = {
             uint32_t(num), {keys.data(), key_stride}, {nonces.data(), nonce_stride}, out.data()};

@@ -98,7 +98,8 @@ TEST_P(X25519Slots, HostilePointInEachPositionFailsAlone) {
     mixed[bad] = hostile[bad % hostile.size()];
     const X25519Result result = shared(secrets, mixed);
     for (size_t i = 0; i < num; ++i) {
-      ASSERT_EQ(result.status[i], i == bad ? ItemStatus::low_order : ItemStatus::ok) << i << " beside " << bad;
+      ASSERT_EQ(result.status[i], i == bad ? ItemStatus::low_order : ItemStatus::ok)
+          << i << " beside " << bad;
       ASSERT_EQ(result.out[i], i == bad ? Bytes(32) : clean.out[i]) << i << " beside " << bad;
     }
   }

@@ -12,11 +12,13 @@ TEST(Names, ErrorsStatusesAndOperationsAreDescribed) {
   for (int e = 0; e < 40; ++e) ASSERT_GT(std::strlen(megaseal_error_string(megaseal_error(e))), 0u);
   for (int s = 0; s < 256; ++s) ASSERT_GT(std::strlen(megaseal_status_string(uint8_t(s))), 0u);
   EXPECT_STREQ(megaseal_operation_name(MEGASEAL_OP_HPKE_SEAL), "hpke_seal");
-  for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op) EXPECT_NE(megaseal_operation_name(megaseal_operation(op)), nullptr);
+  for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op)
+    EXPECT_NE(megaseal_operation_name(megaseal_operation(op)), nullptr);
   EXPECT_EQ(megaseal_operation_name(megaseal_operation(1000)), nullptr);
   EXPECT_EQ(megaseal_operation_name(megaseal_operation(-1)), nullptr);
-  const std::string version = std::to_string(MEGASEAL_VERSION_MAJOR) + "." + std::to_string(MEGASEAL_VERSION_MINOR) +
-                              "." + std::to_string(MEGASEAL_VERSION_PATCH);
+  const std::string version = std::to_string(MEGASEAL_VERSION_MAJOR) + "." +
+                              std::to_string(MEGASEAL_VERSION_MINOR) + "." +
+                              std::to_string(MEGASEAL_VERSION_PATCH);
   EXPECT_EQ(megaseal_version(), version);
 }
 
@@ -84,11 +86,12 @@ class CallArguments : public ::testing::Test {
   megaseal_error seal_aead(megaseal_format format, const megaseal_aead_keys* keys) {
     return megaseal_aead_seal_batch(engine_.get(), nullptr, &batch_, format, keys);
   }
-  megaseal_error seal_hpke(const megaseal_hpke_params* params, const megaseal_recipients* to, uint8_t* exports = nullptr) {
+  megaseal_error seal_hpke(const megaseal_hpke_params* params, const megaseal_recipients* to,
+                           uint8_t* exports = nullptr) {
     return megaseal_hpke_seal_batch(engine_.get(), nullptr, exports, &batch_, params, to);
   }
-  megaseal_error open_hpke(const megaseal_hpke_params* params, const megaseal_secret_key* const* keys, size_t step,
-                           uint8_t* exports = nullptr) {
+  megaseal_error open_hpke(const megaseal_hpke_params* params, const megaseal_secret_key* const* keys,
+                           size_t step, uint8_t* exports = nullptr) {
     return megaseal_hpke_open_batch(engine_.get(), nullptr, exports, &batch_, params, keys, step);
   }
 
@@ -113,32 +116,39 @@ TEST_F(CallArguments, SealingWithOneKeyAndOneNonceIsRefused) {
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &shared), MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_XCHACHA20POLY1305, &shared), MEGASEAL_ERROR_ARGUMENT);
   EXPECT_TRUE(all_zero(out_[0]) && all_zero(out_[1]));
-  EXPECT_EQ(megaseal_aead_open_batch(engine_.get(), nullptr, &batch_, MEGASEAL_FORMAT_CHACHA20POLY1305, &shared),
-            MEGASEAL_ERROR_NONE)
+  EXPECT_EQ(
+      megaseal_aead_open_batch(engine_.get(), nullptr, &batch_, MEGASEAL_FORMAT_CHACHA20POLY1305, &shared),
+      MEGASEAL_ERROR_NONE)
       << "opening is not";
   batch_.num_items = 1;
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &shared), MEGASEAL_ERROR_NONE) << "nor is one item";
   batch_.num_items = 2;
-  const megaseal_aead_keys one_key = {bytes_.data(), 0, bytes_.data(), 12}, one_nonce = {bytes_.data(), 32, bytes_.data(), 0};
+  const megaseal_aead_keys one_key = {bytes_.data(), 0, bytes_.data(), 12},
+                           one_nonce = {bytes_.data(), 32, bytes_.data(), 0};
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &one_key), MEGASEAL_ERROR_NONE);
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &one_nonce), MEGASEAL_ERROR_NONE);
 }
 
 TEST_F(CallArguments, AeadKeysAndFormats) {
   const megaseal_aead_keys keys = {bytes_.data(), 32, bytes_.data(), 12};
-  for (const megaseal_format format : {MEGASEAL_FORMAT_HPKE, MEGASEAL_FORMAT_HPKE_CONTEXT, MEGASEAL_FORMAT_SEALEDBOX,
-                                       MEGASEAL_FORMAT_SEALEDBOX_SALSA, megaseal_format(77)})
+  for (const megaseal_format format :
+       {MEGASEAL_FORMAT_HPKE, MEGASEAL_FORMAT_HPKE_CONTEXT, MEGASEAL_FORMAT_SEALEDBOX,
+        MEGASEAL_FORMAT_SEALEDBOX_SALSA, megaseal_format(77)})
     EXPECT_EQ(seal_aead(format, &keys), MEGASEAL_ERROR_ARGUMENT) << format;
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, nullptr), MEGASEAL_ERROR_ARGUMENT);
-  const megaseal_aead_keys no_key = {nullptr, 32, bytes_.data(), 12}, no_nonce = {bytes_.data(), 32, nullptr, 12};
+  const megaseal_aead_keys no_key = {nullptr, 32, bytes_.data(), 12},
+                           no_nonce = {bytes_.data(), 32, nullptr, 12};
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &no_key), MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(seal_aead(MEGASEAL_FORMAT_CHACHA20POLY1305, &no_nonce), MEGASEAL_ERROR_ARGUMENT);
 }
 
 TEST_F(CallArguments, SealedBoxFormats) {
-  for (const megaseal_format format : {MEGASEAL_FORMAT_CHACHA20POLY1305, MEGASEAL_FORMAT_HPKE, megaseal_format(77)}) {
-    EXPECT_EQ(megaseal_sealedbox_seal_batch(engine_.get(), nullptr, &batch_, format, &to_), MEGASEAL_ERROR_ARGUMENT);
-    EXPECT_EQ(megaseal_sealedbox_open_batch(engine_.get(), nullptr, &batch_, format, keys_, 0), MEGASEAL_ERROR_ARGUMENT);
+  for (const megaseal_format format :
+       {MEGASEAL_FORMAT_CHACHA20POLY1305, MEGASEAL_FORMAT_HPKE, megaseal_format(77)}) {
+    EXPECT_EQ(megaseal_sealedbox_seal_batch(engine_.get(), nullptr, &batch_, format, &to_),
+              MEGASEAL_ERROR_ARGUMENT);
+    EXPECT_EQ(megaseal_sealedbox_open_batch(engine_.get(), nullptr, &batch_, format, keys_, 0),
+              MEGASEAL_ERROR_ARGUMENT);
   }
 }
 
@@ -169,8 +179,9 @@ TEST_F(CallArguments, SecretKeys) {
   EXPECT_EQ(open_hpke(nullptr, keys_, 2), MEGASEAL_ERROR_ARGUMENT);
   keys_[1] = nullptr;
   EXPECT_EQ(open_hpke(nullptr, keys_, 1), MEGASEAL_ERROR_ARGUMENT);
-  EXPECT_EQ(megaseal_sealedbox_open_batch(engine_.get(), nullptr, &batch_, MEGASEAL_FORMAT_SEALEDBOX, keys_, 1),
-            MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(
+      megaseal_sealedbox_open_batch(engine_.get(), nullptr, &batch_, MEGASEAL_FORMAT_SEALEDBOX, keys_, 1),
+      MEGASEAL_ERROR_ARGUMENT);
 }
 
 TEST_F(CallArguments, HpkeParameters) {
@@ -183,11 +194,15 @@ TEST_F(CallArguments, HpkeParameters) {
     if (for_context.export_len) return;
     megaseal_hpke_context* context = nullptr;
     Bytes enc(32);
-    EXPECT_EQ(megaseal_hpke_sender_create(&context, enc.data(), engine_.get(), &for_context, recipient_.get()), expected)
+    EXPECT_EQ(
+        megaseal_hpke_sender_create(&context, enc.data(), engine_.get(), &for_context, recipient_.get()),
+        expected)
         << what;
     megaseal_hpke_context_destroy(context);
     context = nullptr;
-    EXPECT_EQ(megaseal_hpke_receiver_create(&context, engine_.get(), &for_context, key_.get(), public_.data()), expected)
+    EXPECT_EQ(
+        megaseal_hpke_receiver_create(&context, engine_.get(), &for_context, key_.get(), public_.data()),
+        expected)
         << what;
     megaseal_hpke_context_destroy(context);
   };
@@ -254,7 +269,8 @@ TEST_F(CallArguments, ContextCalls) {
             MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(megaseal_hpke_sender_create(&context, enc.data(), nullptr, nullptr, recipient_.get()),
             MEGASEAL_ERROR_ARGUMENT);
-  EXPECT_EQ(megaseal_hpke_sender_create(&context, enc.data(), engine_.get(), nullptr, nullptr), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_hpke_sender_create(&context, enc.data(), engine_.get(), nullptr, nullptr),
+            MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(megaseal_hpke_receiver_create(&context, engine_.get(), nullptr, nullptr, enc.data()),
             MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(megaseal_hpke_receiver_create(&context, engine_.get(), nullptr, key_.get(), nullptr),
@@ -272,7 +288,8 @@ TEST_F(CallArguments, ContextCalls) {
   const Context receiver(context);
   EXPECT_EQ(megaseal_hpke_context_open_batch(context, nullptr, engine_.get(), &batch_, nullptr),
             MEGASEAL_ERROR_ARGUMENT);
-  EXPECT_EQ(megaseal_hpke_context_open_batch(context, nullptr, nullptr, &batch_, sequences), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_hpke_context_open_batch(context, nullptr, nullptr, &batch_, sequences),
+            MEGASEAL_ERROR_ARGUMENT);
 }
 
 }  // namespace

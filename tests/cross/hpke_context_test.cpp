@@ -23,10 +23,12 @@ class HpkeContext : public ::testing::Test {
   }
   Context receiver() {
     megaseal_hpke_context* context = nullptr;
-    throw_on(megaseal_hpke_receiver_create(&context, engine_.get(), nullptr, key_.get(), enc_.data()), "receiver");
+    throw_on(megaseal_hpke_receiver_create(&context, engine_.get(), nullptr, key_.get(), enc_.data()),
+             "receiver");
     return Context(context);
   }
-  Results seal_all(megaseal_hpke_context* context, const std::vector<Bytes>& texts, uint64_t* first = nullptr) {
+  Results seal_all(megaseal_hpke_context* context, const std::vector<Bytes>& texts,
+                   uint64_t* first = nullptr) {
     return seal(Layout::packed, shape_, {texts, {}}, [&](size_t* failed, const megaseal_batch* batch) {
       return megaseal_hpke_context_seal_batch(context, first, failed, engine_.get(), batch);
     });
@@ -63,8 +65,8 @@ TEST_F(HpkeContext, BatchesReserveConsecutiveNumbers) {
 TEST_F(HpkeContext, EveryMessageIsTheReferencesUnderItsNumber) {
   const Context s = sender(UINT32_MAX - 2);  // across 2^32
   const Context r = receiver();
-  const reference::HpkeKeys keys = reference::hpke_schedule({}, reference::x25519(secret_, enc_), enc_,
-                                                            public_key_of(key_.get()));
+  const reference::HpkeKeys keys =
+      reference::hpke_schedule({}, reference::x25519(secret_, enc_), enc_, public_key_of(key_.get()));
   std::vector<Bytes> texts;
   std::vector<uint64_t> sequences;
   for (size_t i = 0; i < 10; ++i) {
@@ -109,7 +111,8 @@ TEST_F(HpkeContext, AFailedItemBurnsItsNumber) {
   batch.out_statuses = statuses.data();
   uint64_t first = 9;
   size_t failed = 0;
-  ASSERT_EQ(megaseal_hpke_context_seal_batch(s.get(), &first, &failed, engine_.get(), &batch), MEGASEAL_ERROR_NONE);
+  ASSERT_EQ(megaseal_hpke_context_seal_batch(s.get(), &first, &failed, engine_.get(), &batch),
+            MEGASEAL_ERROR_NONE);
   EXPECT_EQ(first, 0u);
   EXPECT_EQ(failed, 1u);
   EXPECT_EQ(statuses, (Bytes{MEGASEAL_OK, MEGASEAL_BUFFER_TOO_SMALL, MEGASEAL_OK}));
@@ -132,7 +135,8 @@ TEST_F(HpkeContext, StopsAtTheMessageLimit) {
   uint64_t first = 0;
   const Results refused = seal_all(s.get(), six, &first);
   ASSERT_EQ(refused.error, MEGASEAL_ERROR_MESSAGE_LIMIT);
-  for (const Bytes& out : refused.out) EXPECT_EQ(out, Bytes(out.size(), canary)) << "a refused call writes nothing";
+  for (const Bytes& out : refused.out)
+    EXPECT_EQ(out, Bytes(out.size(), canary)) << "a refused call writes nothing";
   ASSERT_TRUE(seal_all(s.get(), two, &first).ok()) << "a refused batch reserves nothing";
   EXPECT_EQ(first, UINT64_MAX - 3);
   EXPECT_EQ(seal_all(s.get(), six, &first).error, MEGASEAL_ERROR_MESSAGE_LIMIT);
@@ -145,8 +149,8 @@ TEST_F(HpkeContext, StopsAtTheMessageLimit) {
 
 TEST_F(HpkeContext, ExportsOfEveryLength) {
   const Context s = sender(), r = receiver();
-  const reference::HpkeKeys keys = reference::hpke_schedule({}, reference::x25519(secret_, enc_), enc_,
-                                                            public_key_of(key_.get()));
+  const reference::HpkeKeys keys =
+      reference::hpke_schedule({}, reference::x25519(secret_, enc_), enc_, public_key_of(key_.get()));
   std::vector<Bytes> contexts;
   for (size_t i = 0; i < 70; ++i) contexts.push_back(random_.bytes(3 * i));
   const Pointers pointers(contexts);
@@ -154,9 +158,11 @@ TEST_F(HpkeContext, ExportsOfEveryLength) {
   const megaseal_inputs by_pointers = pointers.inputs(), by_offsets = packed.inputs();
   for (const size_t len : {1, 31, 32, 33, 64, 100, MEGASEAL_HPKE_MAX_EXPORT_LEN}) {
     Bytes a(contexts.size() * len), b(a.size());
-    ASSERT_EQ(megaseal_hpke_context_export_batch(s.get(), a.data(), engine_.get(), contexts.size(), &by_pointers, len),
+    ASSERT_EQ(megaseal_hpke_context_export_batch(s.get(), a.data(), engine_.get(), contexts.size(),
+                                                 &by_pointers, len),
               MEGASEAL_ERROR_NONE);
-    ASSERT_EQ(megaseal_hpke_context_export_batch(r.get(), b.data(), engine_.get(), contexts.size(), &by_offsets, len),
+    ASSERT_EQ(megaseal_hpke_context_export_batch(r.get(), b.data(), engine_.get(), contexts.size(),
+                                                 &by_offsets, len),
               MEGASEAL_ERROR_NONE);
     EXPECT_EQ(a, b);
     for (size_t i = 0; i < contexts.size(); ++i)
@@ -165,8 +171,9 @@ TEST_F(HpkeContext, ExportsOfEveryLength) {
   Bytes out(MEGASEAL_HPKE_MAX_EXPORT_LEN + 1);
   EXPECT_EQ(megaseal_hpke_context_export_batch(s.get(), out.data(), engine_.get(), 1, &by_pointers, 0),
             MEGASEAL_ERROR_ARGUMENT);
-  EXPECT_EQ(megaseal_hpke_context_export_batch(s.get(), out.data(), engine_.get(), 1, &by_pointers, out.size()),
-            MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(
+      megaseal_hpke_context_export_batch(s.get(), out.data(), engine_.get(), 1, &by_pointers, out.size()),
+      MEGASEAL_ERROR_ARGUMENT);
 }
 
 TEST_F(HpkeContext, FreshSendersDiffer) {

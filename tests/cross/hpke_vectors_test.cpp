@@ -67,7 +67,8 @@ TEST_P(HpkeVectors, SingleShotIsTheFirstMessage) {
     EXPECT_EQ(to_hex(sealed.out[0]), v.text("enc") + first.text("ct"));
     const megaseal_secret_key* key = setup.key.get();
     const Results opened =
-        open(Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE), {{join(setup.enc, first.hex("ct"))}, {first.hex("aad")}},
+        open(Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE),
+             {{join(setup.enc, first.hex("ct"))}, {first.hex("aad")}},
              [&](size_t* failed, const megaseal_batch* batch) {
                return megaseal_hpke_open_batch(engine_.get(), failed, nullptr, batch, &setup.params, &key, 0);
              });
@@ -90,21 +91,22 @@ TEST_P(HpkeVectors, SingleShotExports) {
       Bytes sealing(32), opening(32);
       const megaseal_recipient* handle = setup.recipient.get();
       const megaseal_recipients to = to_one(&handle);
-      const Results sealed = seal(
-          Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE), {{first.hex("pt")}, {first.hex("aad")}},
-          [&](size_t* failed, const megaseal_batch* batch) {
-            return testing::hpke_seal_batch(engine_.get(), failed, sealing.data(), batch, &params, &to,
-                                            setup.ephemeral.data());
-          });
+      const Results sealed =
+          seal(Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE), {{first.hex("pt")}, {first.hex("aad")}},
+               [&](size_t* failed, const megaseal_batch* batch) {
+                 return testing::hpke_seal_batch(engine_.get(), failed, sealing.data(), batch, &params, &to,
+                                                 setup.ephemeral.data());
+               });
       ASSERT_TRUE(sealed.ok());
-      EXPECT_EQ(to_hex(sealed.out[0]), v.text("enc") + first.text("ct")) << "exporting leaves the message as it is";
+      EXPECT_EQ(to_hex(sealed.out[0]), v.text("enc") + first.text("ct"))
+          << "exporting leaves the message as it is";
       EXPECT_EQ(to_hex(sealing), e.text("value"));
       const megaseal_secret_key* key = setup.key.get();
-      const Results opened = open(Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE), {sealed.out, {first.hex("aad")}},
-                                  [&](size_t* failed, const megaseal_batch* batch) {
-                                    return megaseal_hpke_open_batch(engine_.get(), failed, opening.data(), batch,
-                                                                    &params, &key, 0);
-                                  });
+      const Results opened = open(
+          Layout::pointers, shape_of(MEGASEAL_FORMAT_HPKE), {sealed.out, {first.hex("aad")}},
+          [&](size_t* failed, const megaseal_batch* batch) {
+            return megaseal_hpke_open_batch(engine_.get(), failed, opening.data(), batch, &params, &key, 0);
+          });
       ASSERT_TRUE(opened.ok());
       EXPECT_EQ(to_hex(opening), e.text("value"));
     }
@@ -115,25 +117,27 @@ TEST_P(HpkeVectors, ContextsAtThePublishedSequenceNumbers) {
   for (const Vector& v : load_vectors("hpke.json")) {
     const Published setup(v);
     megaseal_hpke_context* made = nullptr;
-    ASSERT_EQ(megaseal_hpke_receiver_create(&made, engine_.get(), &setup.params, setup.key.get(), setup.enc.data()),
-              MEGASEAL_ERROR_NONE);
+    ASSERT_EQ(
+        megaseal_hpke_receiver_create(&made, engine_.get(), &setup.params, setup.key.get(), setup.enc.data()),
+        MEGASEAL_ERROR_NONE);
     const Context receiver(made);
     Messages all;
     std::vector<uint64_t> sequences;
     for (const Vector& e : v.list("encryptions")) {
       SCOPED_TRACE(v.text("name") + ", sequence number " + e.text("sequence"));
       Bytes enc(32);
-      ASSERT_EQ(testing::hpke_sender_create(&made, enc.data(), engine_.get(), &setup.params, setup.recipient.get(),
-                                            setup.ephemeral.data(), e.number("sequence")),
-                MEGASEAL_ERROR_NONE);
+      ASSERT_EQ(
+          testing::hpke_sender_create(&made, enc.data(), engine_.get(), &setup.params, setup.recipient.get(),
+                                      setup.ephemeral.data(), e.number("sequence")),
+          MEGASEAL_ERROR_NONE);
       const Context sender(made);
       EXPECT_EQ(enc, setup.enc);
       uint64_t sequence = UINT64_MAX;
-      const Results sealed =
-          seal(Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT), {{e.hex("pt")}, {e.hex("aad")}},
-               [&](size_t* failed, const megaseal_batch* batch) {
-                 return megaseal_hpke_context_seal_batch(sender.get(), &sequence, failed, engine_.get(), batch);
-               });
+      const Results sealed = seal(
+          Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT), {{e.hex("pt")}, {e.hex("aad")}},
+          [&](size_t* failed, const megaseal_batch* batch) {
+            return megaseal_hpke_context_seal_batch(sender.get(), &sequence, failed, engine_.get(), batch);
+          });
       ASSERT_TRUE(sealed.ok());
       EXPECT_EQ(sequence, e.number("sequence"));
       EXPECT_EQ(to_hex(sealed.out[0]), e.text("ct"));
@@ -143,8 +147,8 @@ TEST_P(HpkeVectors, ContextsAtThePublishedSequenceNumbers) {
     }
     const Results opened = open(Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT), all,
                                 [&](size_t* failed, const megaseal_batch* batch) {
-                                  return megaseal_hpke_context_open_batch(receiver.get(), failed, engine_.get(), batch,
-                                                                          sequences.data());
+                                  return megaseal_hpke_context_open_batch(
+                                      receiver.get(), failed, engine_.get(), batch, sequences.data());
                                 });
     ASSERT_TRUE(opened.ok());
     for (const Bytes& out : opened.out) EXPECT_EQ(to_hex(out), v.list("encryptions")[0].text("pt"));
@@ -161,20 +165,21 @@ TEST_P(HpkeVectors, ContextExports) {
       expected += e.text("value");
     }
     megaseal_hpke_context* made = nullptr;
-    ASSERT_EQ(megaseal_hpke_receiver_create(&made, engine_.get(), &setup.params, setup.key.get(), setup.enc.data()),
-              MEGASEAL_ERROR_NONE);
+    ASSERT_EQ(
+        megaseal_hpke_receiver_create(&made, engine_.get(), &setup.params, setup.key.get(), setup.enc.data()),
+        MEGASEAL_ERROR_NONE);
     const Context receiver(made);
     Bytes enc(32);
-    ASSERT_EQ(testing::hpke_sender_create(&made, enc.data(), engine_.get(), &setup.params, setup.recipient.get(),
-                                          setup.ephemeral.data(), 0),
+    ASSERT_EQ(testing::hpke_sender_create(&made, enc.data(), engine_.get(), &setup.params,
+                                          setup.recipient.get(), setup.ephemeral.data(), 0),
               MEGASEAL_ERROR_NONE);
     const Context sender(made);
     for (const Context* context : {&sender, &receiver}) {
       Bytes exports(32 * contexts.size());
       const Pointers pointers(contexts);
       const megaseal_inputs inputs = pointers.inputs();
-      ASSERT_EQ(megaseal_hpke_context_export_batch(context->get(), exports.data(), engine_.get(), contexts.size(),
-                                                   &inputs, 32),
+      ASSERT_EQ(megaseal_hpke_context_export_batch(context->get(), exports.data(), engine_.get(),
+                                                   contexts.size(), &inputs, 32),
                 MEGASEAL_ERROR_NONE);
       EXPECT_EQ(to_hex(exports), expected) << v.text("name");
     }

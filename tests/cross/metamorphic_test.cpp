@@ -40,7 +40,8 @@ TEST_P(Metamorphic, PermutingChangesNothing) {
   if (scheme().any_order()) {
     const Results permuted = scheme().seal(engine_.get(), Layout::packed, items);
     ASSERT_TRUE(permuted.ok());
-    for (size_t i = 0; i < items.size(); ++i) ASSERT_EQ(permuted.out[i], straight.out[items[i]]) << "at " << i;
+    for (size_t i = 0; i < items.size(); ++i)
+      ASSERT_EQ(permuted.out[i], straight.out[items[i]]) << "at " << i;
   }
   std::vector<Bytes> shuffled;
   for (const size_t item : items) shuffled.push_back(straight.out[item]);

@@ -12,7 +12,8 @@ const KernelTable* table_of(const std::string& name) {
 }
 
 /// What an engine forced to `name` must report for an operation that is one slot.
-void expect_served_by(const megaseal_engine* engine, megaseal_operation operation, const std::string& name, bool has) {
+void expect_served_by(const megaseal_engine* engine, megaseal_operation operation, const std::string& name,
+                      bool has) {
   EXPECT_EQ(std::string(megaseal_backend_name(engine, operation)), has ? name : "scalar")
       << megaseal_operation_name(operation);
 }

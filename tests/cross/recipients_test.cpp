@@ -19,10 +19,12 @@ megaseal_error try_recipient(const Bytes& public_key) {
 }
 
 TEST(Recipients, LowOrderAndNonCanonicalKeysAreRefused) {
-  for (const Bytes& key : low_order_canonical()) EXPECT_EQ(try_recipient(key), MEGASEAL_ERROR_KEY_LOW_ORDER) << to_hex(key);
+  for (const Bytes& key : low_order_canonical())
+    EXPECT_EQ(try_recipient(key), MEGASEAL_ERROR_KEY_LOW_ORDER) << to_hex(key);
   for (const Bytes& key : low_order_noncanonical())
     EXPECT_EQ(try_recipient(key), MEGASEAL_ERROR_KEY_NONCANONICAL) << to_hex(key);
-  for (const Bytes& key : noncanonical_good()) EXPECT_EQ(try_recipient(key), MEGASEAL_ERROR_KEY_NONCANONICAL) << to_hex(key);
+  for (const Bytes& key : noncanonical_good())
+    EXPECT_EQ(try_recipient(key), MEGASEAL_ERROR_KEY_NONCANONICAL) << to_hex(key);
 }
 
 TEST(Recipients, EveryOtherKeyIsTakenOnCurveOrTwist) {
@@ -53,8 +55,8 @@ TEST(Recipients, KeysOnTheTwistUseTheLadderSilently) {
   const megaseal_recipients to = {handles.data(), 1, nullptr, 0};
   const Results sealed = seal(Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE), messages,
                               [&](size_t* failed, const megaseal_batch* batch) {
-                                return testing::hpke_seal_batch(engine.get(), failed, nullptr, batch, nullptr, &to,
-                                                                ephemerals.data());
+                                return testing::hpke_seal_batch(engine.get(), failed, nullptr, batch, nullptr,
+                                                                &to, ephemerals.data());
                               });
   ASSERT_TRUE(sealed.ok());
   EXPECT_EQ(sealed.out, expected);
@@ -80,7 +82,8 @@ void expect_hostile_keys_alone(megaseal_format format) {
     const megaseal_recipients to = to_raw(keys, 32);
     return seal(Layout::packed, shape_of(format), messages, [&](size_t* failed, const megaseal_batch* batch) {
       return format == MEGASEAL_FORMAT_HPKE
-                 ? testing::hpke_seal_batch(engine.get(), failed, nullptr, batch, nullptr, &to, ephemerals.data())
+                 ? testing::hpke_seal_batch(engine.get(), failed, nullptr, batch, nullptr, &to,
+                                            ephemerals.data())
                  : testing::sealedbox_seal_batch(engine.get(), failed, batch, format, &to, ephemerals.data());
     });
   };
@@ -96,14 +99,18 @@ void expect_hostile_keys_alone(megaseal_format format) {
     ASSERT_EQ(sealed.error, MEGASEAL_ERROR_NONE);
     for (size_t i = 0; i < num; ++i) {
       ASSERT_EQ(sealed.statuses[i], i == bad ? h.status : uint8_t(MEGASEAL_OK)) << i << " beside " << bad;
-      if (i == bad) ASSERT_TRUE(all_zero(sealed.out[i]));
-      else ASSERT_EQ(sealed.out[i], clean.out[i]);
+      if (i == bad)
+        ASSERT_TRUE(all_zero(sealed.out[i]));
+      else
+        ASSERT_EQ(sealed.out[i], clean.out[i]);
     }
   }
 }
 
 TEST(Recipients, HostileRawKeyInEachPositionHpke) { expect_hostile_keys_alone(MEGASEAL_FORMAT_HPKE); }
-TEST(Recipients, HostileRawKeyInEachPositionSealedBox) { expect_hostile_keys_alone(MEGASEAL_FORMAT_SEALEDBOX); }
+TEST(Recipients, HostileRawKeyInEachPositionSealedBox) {
+  expect_hostile_keys_alone(MEGASEAL_FORMAT_SEALEDBOX);
+}
 TEST(Recipients, HostileRawKeyInEachPositionSealedBoxSalsa) {
   expect_hostile_keys_alone(MEGASEAL_FORMAT_SEALEDBOX_SALSA);
 }
@@ -179,13 +186,15 @@ TEST(KeyText, PublicKeysGoThereAndBack) {
     for (char& c : upper) c = char(std::toupper(c));
     Bytes back(32);
     for (const std::string& good : {lower, upper, " \t" + lower + "\n"}) {
-      EXPECT_EQ(megaseal_public_key_from_text(back.data(), good.data(), good.size()), MEGASEAL_ERROR_NONE) << good;
+      EXPECT_EQ(megaseal_public_key_from_text(back.data(), good.data(), good.size()), MEGASEAL_ERROR_NONE)
+          << good;
       EXPECT_EQ(back, key);
     }
     std::string bad = lower;
     char& c = bad[9 + random.below(58)];
     c = c == 'q' ? 'p' : 'q';
-    EXPECT_EQ(megaseal_public_key_from_text(back.data(), bad.data(), bad.size()), MEGASEAL_ERROR_KEY_FORMAT) << bad;
+    EXPECT_EQ(megaseal_public_key_from_text(back.data(), bad.data(), bad.size()), MEGASEAL_ERROR_KEY_FORMAT)
+        << bad;
     EXPECT_TRUE(all_zero(back));
   }
 }
@@ -193,7 +202,8 @@ TEST(KeyText, PublicKeysGoThereAndBack) {
 TEST(KeyText, HostileKeysAreRefusedInTextToo) {
   Bytes back(32, 1);
   const std::string zero = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", ones(42, '/');
-  EXPECT_EQ(megaseal_public_key_from_text(back.data(), zero.data(), zero.size()), MEGASEAL_ERROR_KEY_LOW_ORDER);
+  EXPECT_EQ(megaseal_public_key_from_text(back.data(), zero.data(), zero.size()),
+            MEGASEAL_ERROR_KEY_LOW_ORDER);
   EXPECT_TRUE(all_zero(back));
   const std::string all_ones = ones + "8";
   EXPECT_EQ(megaseal_public_key_from_text(back.data(), all_ones.data(), all_ones.size()),
@@ -218,7 +228,8 @@ TEST(KeyText, PemIsOpensslsAndReadsBack) {
   for (const Bytes& want : {other, secret}) {
     megaseal_secret_key* key = nullptr;
     size_t consumed = 0;
-    ASSERT_EQ(megaseal_secret_key_from_pem(&key, &consumed, file.data() + at, file.size() - at), MEGASEAL_ERROR_NONE);
+    ASSERT_EQ(megaseal_secret_key_from_pem(&key, &consumed, file.data() + at, file.size() - at),
+              MEGASEAL_ERROR_NONE);
     const SecretKey owner(key);
     Bytes out(32);
     megaseal_secret_key_export(key, out.data());
@@ -226,7 +237,8 @@ TEST(KeyText, PemIsOpensslsAndReadsBack) {
     at += consumed;
   }
   megaseal_secret_key* key = reinterpret_cast<megaseal_secret_key*>(8);
-  EXPECT_EQ(megaseal_secret_key_from_pem(&key, nullptr, file.data() + at, file.size() - at), MEGASEAL_ERROR_KEY_FORMAT);
+  EXPECT_EQ(megaseal_secret_key_from_pem(&key, nullptr, file.data() + at, file.size() - at),
+            MEGASEAL_ERROR_KEY_FORMAT);
   EXPECT_EQ(key, nullptr);
 }
 

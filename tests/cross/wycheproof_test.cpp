@@ -29,16 +29,18 @@ class Wycheproof : public BackendTest {
       const Bytes tag = v.hex("tag");
       expected.insert(expected.end(), tag.begin(), tag.end());
       const megaseal_aead_keys keys = {key.data(), 0, nonce.data(), 0};
-      const Results sealed = seal(Layout::pointers, shape_of(format), {{v.hex("msg")}, {v.hex("aad")}},
-                                  [&](size_t* failed, const megaseal_batch* batch) {
-                                    return megaseal_aead_seal_batch(engine_.get(), failed, batch, format, &keys);
-                                  });
+      const Results sealed =
+          seal(Layout::pointers, shape_of(format), {{v.hex("msg")}, {v.hex("aad")}},
+               [&](size_t* failed, const megaseal_batch* batch) {
+                 return megaseal_aead_seal_batch(engine_.get(), failed, batch, format, &keys);
+               });
       ASSERT_TRUE(sealed.ok());
       EXPECT_EQ(sealed.out[0] == expected, valid);
-      const Results opened = open(Layout::pointers, shape_of(format), {{expected}, {v.hex("aad")}},
-                                  [&](size_t* failed, const megaseal_batch* batch) {
-                                    return megaseal_aead_open_batch(engine_.get(), failed, batch, format, &keys);
-                                  });
+      const Results opened =
+          open(Layout::pointers, shape_of(format), {{expected}, {v.hex("aad")}},
+               [&](size_t* failed, const megaseal_batch* batch) {
+                 return megaseal_aead_open_batch(engine_.get(), failed, batch, format, &keys);
+               });
       ASSERT_EQ(opened.error, MEGASEAL_ERROR_NONE);
       EXPECT_EQ(opened.statuses[0], valid ? uint8_t(MEGASEAL_OK) : uint8_t(MEGASEAL_AUTH_FAILED));
       if (valid) {
@@ -58,14 +60,16 @@ class Wycheproof : public BackendTest {
       points.insert(points.end(), point.begin(), point.end());
     }
     Bytes out(32 * tests.size()), statuses(tests.size());
-    ASSERT_EQ(megaseal_x25519_batch(engine_.get(), out.data(), statuses.data(), nullptr, tests.size(), secrets.data(),
-                                    32, points.data(), 32),
+    ASSERT_EQ(megaseal_x25519_batch(engine_.get(), out.data(), statuses.data(), nullptr, tests.size(),
+                                    secrets.data(), 32, points.data(), 32),
               MEGASEAL_ERROR_NONE);
     for (size_t i = 0; i < tests.size(); ++i) {
       const std::string shared = to_hex({&out[32 * i], 32});
-      EXPECT_EQ(shared, tests[i].text("shared")) << "test " << tests[i].text("tcId") << tests[i].text("comment");
+      EXPECT_EQ(shared, tests[i].text("shared"))
+          << "test " << tests[i].text("tcId") << tests[i].text("comment");
       const bool zero = shared.find_first_not_of('0') == std::string::npos;
-      EXPECT_EQ(statuses[i], zero ? uint8_t(MEGASEAL_LOW_ORDER) : uint8_t(MEGASEAL_OK)) << tests[i].text("tcId");
+      EXPECT_EQ(statuses[i], zero ? uint8_t(MEGASEAL_LOW_ORDER) : uint8_t(MEGASEAL_OK))
+          << tests[i].text("tcId");
     }
   }
 
@@ -73,7 +77,8 @@ class Wycheproof : public BackendTest {
     MEGASEAL_NEEDS_SLOT(hkdf_extract);
     MEGASEAL_NEEDS_SLOT(hkdf_expand);
     for (const Vector& v : load_wycheproof(file)) {
-      if (v.number("size") > 255 * 32) continue;  // the slot's contract excludes what these tests ask to be refused
+      if (v.number("size") > 255 * 32)
+        continue;  // the slot's contract excludes what these tests ask to be refused
       const Bytes prk = hkdf_extract_one(table(), v.hex("salt"), v.hex("ikm"));
       EXPECT_EQ(to_hex(hkdf_expand_one(table(), prk, v.hex("info"), v.number("size"))), v.text("okm"))
           << "test " << v.text("tcId");
@@ -86,7 +91,7 @@ class Wycheproof : public BackendTest {
   Engine engine_;
 };
 
-#define MEGASEAL_NEEDS_WYCHEPROOF(file)                                                                  \
+#define MEGASEAL_NEEDS_WYCHEPROOF(file)                                                               \
   if (wycheproof_dir().empty()) GTEST_SKIP() << file " not read: MEGASEAL_WYCHEPROOF_DIR is not set"; \
   ASSERT_TRUE(std::filesystem::exists(configured(file))) << file " is missing from MEGASEAL_WYCHEPROOF_DIR"
 

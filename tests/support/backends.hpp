@@ -63,7 +63,7 @@ inline std::string backend_test_name(const ::testing::TestParamInfo<const Backen
 }
 
 /// Instantiates a suite for every row of backends.def.
-#define MEGASEAL_ON_EVERY_BACKEND(Suite)                                                               \
+#define MEGASEAL_ON_EVERY_BACKEND(Suite)                                                           \
   INSTANTIATE_TEST_SUITE_P(Backends, Suite, ::testing::ValuesIn(::megaseal::test::all_backends()), \
                            ::megaseal::test::backend_test_name)
 

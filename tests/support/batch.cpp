@@ -13,18 +13,19 @@ constexpr size_t margin = 64;
 /// `len` bytes of canaries with a margin of more canaries on either side.
 class Fenced {
  public:
-  explicit Fenced(size_t len) : bytes_(len + 2 * margin, canary), len_(len) {}
+  explicit Fenced(size_t len) : bytes_(len + 2 * margin, canary) {}
   uint8_t* data() { return bytes_.data() + margin; }
   Bytes bytes() const { return {bytes_.begin() + margin, bytes_.end() - margin}; }
   void expect_intact(size_t item) const {
     const auto is_canary = [](uint8_t b) { return b == canary; };
-    EXPECT_TRUE(std::all_of(bytes_.begin(), bytes_.begin() + margin, is_canary)) << "written before output " << item;
-    EXPECT_TRUE(std::all_of(bytes_.end() - margin, bytes_.end(), is_canary)) << "written behind output " << item;
+    EXPECT_TRUE(std::all_of(bytes_.begin(), bytes_.begin() + margin, is_canary))
+        << "written before output " << item;
+    EXPECT_TRUE(std::all_of(bytes_.end() - margin, bytes_.end(), is_canary))
+        << "written behind output " << item;
   }
 
  private:
   Bytes bytes_;
-  size_t len_;
 };
 
 Results run(Layout layout, bool sealing, Shape shape, const Messages& messages, const BatchCall& call) {
@@ -101,7 +102,8 @@ Results run(Layout layout, bool sealing, Shape shape, const Messages& messages, 
   }
   EXPECT_EQ(results.num_failed, n - size_t(std::count(results.statuses.begin(), results.statuses.end(), 0)));
   for (size_t i = 0; i < n; ++i)
-    EXPECT_EQ(results.lens[i], results.statuses[i] == MEGASEAL_OK ? needs[i] : 0) << "the length of item " << i;
+    EXPECT_EQ(results.lens[i], results.statuses[i] == MEGASEAL_OK ? needs[i] : 0)
+        << "the length of item " << i;
   return results;
 }
 
@@ -109,21 +111,29 @@ Results run(Layout layout, bool sealing, Shape shape, const Messages& messages, 
 
 const char* name_of(Layout layout) {
   switch (layout) {
-    case Layout::pointers: return "pointers";
-    case Layout::packed: return "packed";
-    case Layout::packed_to_pointers: return "packed_to_pointers";
-    case Layout::pointers_to_packed: return "pointers_to_packed";
-    case Layout::in_place: return "in_place";
+    case Layout::pointers:
+      return "pointers";
+    case Layout::packed:
+      return "packed";
+    case Layout::packed_to_pointers:
+      return "packed_to_pointers";
+    case Layout::pointers_to_packed:
+      return "pointers_to_packed";
+    case Layout::in_place:
+      return "in_place";
   }
   return "";
 }
 
 Shape shape_of(megaseal_format format) {
   switch (format) {
-    case MEGASEAL_FORMAT_HPKE: return {48, 32};
+    case MEGASEAL_FORMAT_HPKE:
+      return {48, 32};
     case MEGASEAL_FORMAT_SEALEDBOX:
-    case MEGASEAL_FORMAT_SEALEDBOX_SALSA: return {48, 48};
-    default: return {16, 0};
+    case MEGASEAL_FORMAT_SEALEDBOX_SALSA:
+      return {48, 48};
+    default:
+      return {16, 0};
   }
 }
 

@@ -17,7 +17,9 @@ Bytes from_hex(std::string_view hex);
 std::string to_hex(std::span<const uint8_t> bytes);
 
 inline Bytes bytes_of(std::string_view text) { return {text.begin(), text.end()}; }
-inline std::span<const uint8_t> as_span(const void* p, size_t n) { return {static_cast<const uint8_t*>(p), n}; }
+inline std::span<const uint8_t> as_span(const void* p, size_t n) {
+  return {static_cast<const uint8_t*>(p), n};
+}
 bool all_zero(std::span<const uint8_t> bytes);
 
 /// Random test data. The process's seed is drawn once and printed; MEGASEAL_TEST_SEED repeats a run.

@@ -32,7 +32,10 @@ class GuardedBuffer {
     std::copy(bytes.begin(), bytes.end(), data_);
   }
   GuardedBuffer(GuardedBuffer&& other) noexcept
-      : map_(std::exchange(other.map_, nullptr)), mapped_(other.mapped_), data_(other.data_), len_(other.len_) {}
+      : map_(std::exchange(other.map_, nullptr)),
+        mapped_(other.mapped_),
+        data_(other.data_),
+        len_(other.len_) {}
   GuardedBuffer(const GuardedBuffer&) = delete;
   GuardedBuffer& operator=(const GuardedBuffer&) = delete;
   ~GuardedBuffer() {

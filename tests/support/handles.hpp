@@ -11,7 +11,8 @@
 namespace megaseal::test {
 
 inline void throw_on(megaseal_error error, const char* what) {
-  if (error != MEGASEAL_ERROR_NONE) throw std::runtime_error(std::string(what) + ": " + megaseal_error_string(error));
+  if (error != MEGASEAL_ERROR_NONE)
+    throw std::runtime_error(std::string(what) + ": " + megaseal_error_string(error));
 }
 
 template <auto Free>
@@ -55,7 +56,8 @@ inline Bytes public_key_of(const megaseal_secret_key* key) {
   return out;
 }
 
-inline megaseal_hpke_params hpke_params(const Bytes& info = {}, const Bytes& psk = {}, const Bytes& psk_id = {}) {
+inline megaseal_hpke_params hpke_params(const Bytes& info = {}, const Bytes& psk = {},
+                                        const Bytes& psk_id = {}) {
   megaseal_hpke_params params = {};
   params.struct_size = sizeof params;
   params.info = info.data();

@@ -34,8 +34,10 @@ const Bytes version = bytes_of("HPKE-v1");
 Bytes labeled_extract(const Bytes& suite, const Bytes& salt, std::string_view label, const Bytes& ikm) {
   return hkdf_extract(salt, join({version, suite, bytes_of(label), ikm}));
 }
-Bytes labeled_expand(const Bytes& suite, const Bytes& prk, std::string_view label, const Bytes& info, size_t len) {
-  return hkdf_expand(prk, join({{uint8_t(len >> 8), uint8_t(len)}, version, suite, bytes_of(label), info}), len);
+Bytes labeled_expand(const Bytes& suite, const Bytes& prk, std::string_view label, const Bytes& info,
+                     size_t len) {
+  return hkdf_expand(prk, join({{uint8_t(len >> 8), uint8_t(len)}, version, suite, bytes_of(label), info}),
+                     len);
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace {
 /// Bytes that depend on nothing but an item's number and what they are for.
 Bytes fixed(size_t item, uint64_t purpose, size_t len) { return Random(item * 64 + purpose).bytes(len); }
 
-constexpr uint64_t key_purpose = 1, nonce_purpose = 2, ephemeral_purpose = 3, text_purpose = 4, aad_purpose = 5,
-                   recipient_purpose = 6;
+constexpr uint64_t key_purpose = 1, nonce_purpose = 2, ephemeral_purpose = 3, text_purpose = 4,
+                   aad_purpose = 5, recipient_purpose = 6;
 constexpr size_t num_recipients = 5;
 
 Bytes gather(const std::vector<size_t>& items, uint64_t purpose, size_t len) {
@@ -83,7 +83,9 @@ class RecipientScheme : public Scheme {
 class HpkeScheme : public RecipientScheme {
  public:
   HpkeScheme(std::string name, Bytes psk, Bytes psk_id)
-      : RecipientScheme(std::move(name), MEGASEAL_FORMAT_HPKE), psk_(std::move(psk)), psk_id_(std::move(psk_id)) {}
+      : RecipientScheme(std::move(name), MEGASEAL_FORMAT_HPKE),
+        psk_(std::move(psk)),
+        psk_id_(std::move(psk_id)) {}
   megaseal_operation seal_operation() const override { return MEGASEAL_OP_HPKE_SEAL; }
   megaseal_operation open_operation() const override { return MEGASEAL_OP_HPKE_OPEN; }
   megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, const megaseal_batch* batch,
@@ -134,7 +136,8 @@ class ContextScheme : public RecipientScheme {
   Context make_sender(megaseal_engine* engine, uint64_t first, Bytes& enc) const {
     megaseal_hpke_context* sender = nullptr;
     const Bytes ephemeral = fixed(0, ephemeral_purpose, 32);
-    throw_on(testing::hpke_sender_create(&sender, enc.data(), engine, nullptr, recipient(0), ephemeral.data(), first),
+    throw_on(testing::hpke_sender_create(&sender, enc.data(), engine, nullptr, recipient(0), ephemeral.data(),
+                                         first),
              "sender");
     return Context(sender);
   }
@@ -181,9 +184,10 @@ Messages Scheme::with_aad(const std::vector<size_t>& items, const std::vector<By
 }
 
 Results Scheme::seal(megaseal_engine* engine, Layout layout, const std::vector<size_t>& items) const {
-  return test::seal(layout, shape(), plaintexts(items), [&](size_t* out_num_failed, const megaseal_batch* batch) {
-    return seal(engine, out_num_failed, batch, items);
-  });
+  return test::seal(layout, shape(), plaintexts(items),
+                    [&](size_t* out_num_failed, const megaseal_batch* batch) {
+                      return seal(engine, out_num_failed, batch, items);
+                    });
 }
 
 Results Scheme::open(megaseal_engine* engine, Layout layout, const std::vector<size_t>& items,
@@ -205,6 +209,13 @@ const std::vector<std::shared_ptr<const Scheme>>& all_schemes() {
       std::make_shared<SealedBoxScheme>("SealedBoxSalsa", MEGASEAL_FORMAT_SEALEDBOX_SALSA),
   };
   return schemes;
+}
+
+std::vector<std::shared_ptr<const Scheme>> schemes_that(bool (*wanted)(const Scheme&)) {
+  std::vector<std::shared_ptr<const Scheme>> out;
+  for (const auto& scheme : all_schemes())
+    if (wanted(*scheme)) out.push_back(scheme);
+  return out;
 }
 
 std::vector<size_t> first_items(size_t n) {

@@ -20,6 +20,7 @@ class Scheme {
   const std::string& name() const { return name_; }
   megaseal_format format() const { return format_; }
   Shape shape() const { return shape_of(format_); }
+  bool carries_public_key() const { return shape_of(format_).overhead == 48; }
   bool has_aad() const { return shape_of(format_).in_place != 48; }
   /// False where sealing takes runs of consecutive items alone (a context's sequence numbers).
   virtual bool any_order() const { return true; }
@@ -53,6 +54,9 @@ class Scheme {
 /// The AEADs, single-shot HPKE (base, PSK), an HPKE context, both sealed boxes.
 const std::vector<std::shared_ptr<const Scheme>>& all_schemes();
 
+/// Those that `wanted` holds of.
+std::vector<std::shared_ptr<const Scheme>> schemes_that(bool (*wanted)(const Scheme&));
+
 /// 0, 1, …, n - 1.
 std::vector<size_t> first_items(size_t n);
 
@@ -61,12 +65,17 @@ class SchemeTest : public ::testing::TestWithParam<std::shared_ptr<const Scheme>
  protected:
   const Scheme& scheme() const { return *GetParam(); }
 };
-inline void PrintTo(const std::shared_ptr<const Scheme>& scheme, std::ostream* out) { *out << scheme->name(); }
+inline void PrintTo(const std::shared_ptr<const Scheme>& scheme, std::ostream* out) {
+  *out << scheme->name();
+}
 inline std::string scheme_test_name(const ::testing::TestParamInfo<std::shared_ptr<const Scheme>>& info) {
   return info.param->name();
 }
-#define MEGASEAL_ON_EVERY_SCHEME(Suite)                                                            \
-  INSTANTIATE_TEST_SUITE_P(Schemes, Suite, ::testing::ValuesIn(::megaseal::test::all_schemes()), \
-                           ::megaseal::test::scheme_test_name)
+#define MEGASEAL_ON_SCHEMES(Suite, schemes) \
+  INSTANTIATE_TEST_SUITE_P(Schemes, Suite, ::testing::ValuesIn(schemes), ::megaseal::test::scheme_test_name)
+#define MEGASEAL_ON_EVERY_SCHEME(Suite) MEGASEAL_ON_SCHEMES(Suite, ::megaseal::test::all_schemes())
+/// For suites about what only some schemes have.
+#define MEGASEAL_ON_SCHEMES_THAT(Suite, condition) \
+  MEGASEAL_ON_SCHEMES(Suite, ::megaseal::test::schemes_that([](const Scheme& s) { return condition; }))
 
 }  // namespace megaseal::test

@@ -27,8 +27,8 @@ inline std::vector<AeadResult> run_aead(AeadSlot slot, const std::vector<AeadInp
   for (size_t i = 0; i < inputs.size(); ++i) {
     const AeadInput& input = inputs[i];
     results[i].out.assign(input.in.size(), 0xd7);
-    items.push_back({input.key.data(), input.nonce.data(), input.aad.data(), input.aad.size(), input.in.data(),
-                     results[i].out.data(), input.in.size(), results[i].tag.data()});
+    items.push_back({input.key.data(), input.nonce.data(), input.aad.data(), input.aad.size(),
+                     input.in.data(), results[i].out.data(), input.in.size(), results[i].tag.data()});
   }
   Bytes status(inputs.size(), 0);
   const AeadTile tile = {uint32_t(items.size()), items.data(), status.data()};
@@ -64,8 +64,8 @@ struct X25519Result {
 };
 
 /// `points` empty: the public slot. One secret or one point for many items is passed with stride 0.
-inline X25519Result run_x25519(X25519Slot slot, const std::vector<Bytes>& secrets, const std::vector<Bytes>& points,
-                               size_t num) {
+inline X25519Result run_x25519(X25519Slot slot, const std::vector<Bytes>& secrets,
+                               const std::vector<Bytes>& points, size_t num) {
   const auto pack = [](const std::vector<Bytes>& keys) {
     Bytes packed;
     for (const Bytes& key : keys) packed.insert(packed.end(), key.begin(), key.end());
@@ -73,11 +73,12 @@ inline X25519Result run_x25519(X25519Slot slot, const std::vector<Bytes>& secret
   };
   const Bytes packed_secrets = pack(secrets), packed_points = pack(points);
   Bytes out(32 * num, 0xd7), status(num, 0);
-  const X25519Tile tile = {uint32_t(num),
-                           {packed_secrets.data(), secrets.size() == 1 ? size_t(0) : size_t(32)},
-                           {points.empty() ? nullptr : packed_points.data(), points.size() == 1 ? size_t(0) : size_t(32)},
-                           out.data(),
-                           status.data()};
+  const X25519Tile tile = {
+      uint32_t(num),
+      {packed_secrets.data(), secrets.size() == 1 ? size_t(0) : size_t(32)},
+      {points.empty() ? nullptr : packed_points.data(), points.size() == 1 ? size_t(0) : size_t(32)},
+      out.data(),
+      status.data()};
   slot(&tile);
   X25519Result result;
   for (size_t i = 0; i < num; ++i) {
@@ -103,7 +104,8 @@ inline Bytes hkdf_expand_one(const KernelTable& table, const Bytes& prk, const B
   return out;
 }
 
-inline Bytes stream_one(const KernelTable& table, const Bytes& key, const Bytes& nonce, uint32_t counter, size_t len) {
+inline Bytes stream_one(const KernelTable& table, const Bytes& key, const Bytes& nonce, uint32_t counter,
+                        size_t len) {
   Bytes out(len, 0xd7);
   const StreamItem item = {key.data(), nonce.data(), out.data(), len, counter};
   const StreamTile tile = {1, &item};

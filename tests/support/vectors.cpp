@@ -51,7 +51,8 @@ std::vector<Vector> load_wycheproof(const std::filesystem::path& file) {
       tests.push_back(std::move(test));
     }
   }
-  if (tests.size() != root.number("numberOfTests")) throw std::runtime_error(file.string() + ": tests are missing");
+  if (tests.size() != root.number("numberOfTests"))
+    throw std::runtime_error(file.string() + ": tests are missing");
   return tests;
 }
 

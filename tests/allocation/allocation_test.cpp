@@ -1,0 +1,250 @@
+// After the first batches of a size, batch calls allocate nothing: on no thread, by no road (malloc and its kin,
+// and operator new, which comes down to them here).
+#include <atomic>
+#include <cstdlib>
+
+#include "tests/support/schemes.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEGASEAL_OWN_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define MEGASEAL_OWN_MALLOC 0
+#endif
+#endif
+#if !defined(MEGASEAL_OWN_MALLOC) && defined(__GLIBC__)
+#define MEGASEAL_OWN_MALLOC 1
+#elif !defined(MEGASEAL_OWN_MALLOC)
+#define MEGASEAL_OWN_MALLOC 0
+#endif
+
+namespace {
+std::atomic<bool> counting = false;
+std::atomic<size_t> allocations = 0;
+void count() {
+  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+}
+}  // namespace
+
+#if MEGASEAL_OWN_MALLOC
+// glibc keeps its own under these names, so that programs may put theirs in front.
+extern "C" {
+void* __libc_malloc(size_t);
+void* __libc_calloc(size_t, size_t);
+void* __libc_realloc(void*, size_t);
+void* __libc_memalign(size_t, size_t);
+void* malloc(size_t n) {
+  count();
+  return __libc_malloc(n);
+}
+void* calloc(size_t n, size_t size) {
+  count();
+  return __libc_calloc(n, size);
+}
+void* realloc(void* p, size_t n) {
+  count();
+  return __libc_realloc(p, n);
+}
+void* memalign(size_t alignment, size_t n) {
+  count();
+  return __libc_memalign(alignment, n);
+}
+void* aligned_alloc(size_t alignment, size_t n) { return memalign(alignment, n); }
+int posix_memalign(void** out, size_t alignment, size_t n) {
+  *out = memalign(alignment, n);
+  return *out ? 0 : 12;  // ENOMEM
+}
+}
+#endif
+
+namespace megaseal::test {
+namespace {
+
+/// A batch laid out once, so that calling with it again allocates nothing of the test's own.
+class Prepared {
+ public:
+  Prepared(const Messages& messages, uint64_t out_len_change) : in_(messages.in), aad_(messages.aad) {
+    offsets_.resize(messages.in.size() + 1);
+    out_.resize(in_.base.size() + size_t(out_len_change) * messages.in.size());
+    statuses_.resize(messages.in.size());
+    batch.struct_size = sizeof batch;
+    batch.num_items = messages.in.size();
+    batch.in = in_.inputs();
+    if (!messages.aad.empty()) batch.aad = aad_.inputs();
+    batch.out.base = out_.data();
+    batch.out.capacity = out_.size();
+    batch.out.offsets = offsets_.data();
+    batch.out_statuses = statuses_.data();
+  }
+  megaseal_batch batch = {};
+
+ private:
+  Packed in_, aad_;
+  Bytes out_, statuses_;
+  std::vector<uint64_t> offsets_;
+};
+
+/// How many allocations `measured` calls make once they are warm.
+constexpr size_t warm_up = 20, measured = 10;
+template <class Call>
+size_t allocations_of(const Call& call) {
+  for (size_t i = 0; i < warm_up; ++i) call();
+  allocations = 0;
+  counting = true;
+  for (size_t i = 0; i < measured; ++i) call();
+  counting = false;
+  return allocations;
+}
+
+class Allocation : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!MEGASEAL_OWN_MALLOC)
+      GTEST_SKIP() << "malloc cannot be replaced in this build (sanitizers, other C libraries)";
+  }
+  Messages messages(size_t n, bool aad) {
+    Messages out;
+    for (size_t i = 0; i < n; ++i) {
+      out.in.push_back(random_.bytes(i % 300));
+      if (aad) out.aad.push_back(random_.bytes(i % 20));
+    }
+    return out;
+  }
+  Random random_;
+  Engine engine_ = make_engine("", 3);
+  SecretKey key_ = make_secret_key(Random().bytes(32));
+  Recipient recipient_ = make_recipient(public_key_of(key_.get()));
+  const megaseal_secret_key* key_handle_ = key_.get();
+  const megaseal_recipient* recipient_handle_ = recipient_.get();
+  megaseal_recipients to_ = to_one(&recipient_handle_);
+};
+
+TEST_F(Allocation, TheCounterCounts) {
+  EXPECT_EQ(allocations_of([] { std::free(std::malloc(10)); }), measured);
+  EXPECT_EQ(allocations_of([] { ::operator delete(::operator new(10)); }), measured);
+}
+
+TEST_F(Allocation, AeadBatches) {
+  for (const size_t n : {size_t(1), size_t(5), size_t(2000)}) {
+    const Bytes keys = random_.bytes(32), nonces = random_.bytes(24 * n);
+    for (const megaseal_format format :
+         {MEGASEAL_FORMAT_CHACHA20POLY1305, MEGASEAL_FORMAT_XCHACHA20POLY1305}) {
+      const megaseal_aead_keys aead = {keys.data(), 0, nonces.data(),
+                                       format == MEGASEAL_FORMAT_XCHACHA20POLY1305 ? size_t(24) : size_t(12)};
+      Prepared prepared(messages(n, true), 16);
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(megaseal_aead_seal_batch(engine_.get(), nullptr, &prepared.batch, format, &aead),
+                            MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items sealed";
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(megaseal_aead_open_batch(engine_.get(), nullptr, &prepared.batch, format, &aead),
+                            MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items opened";
+    }
+  }
+}
+
+TEST_F(Allocation, HpkeBatches) {
+  const Bytes info = bytes_of("info"), context = bytes_of("context");
+  for (const size_t n : {size_t(1), size_t(5), size_t(300)}) {
+    megaseal_hpke_params params = hpke_params(info);
+    Bytes exports(64 * n);
+    for (const bool exporting : {false, true}) {
+      params.exporter_context = context.data();
+      params.exporter_context_len = exporting ? context.size() : 0;
+      params.export_len = exporting ? 64 : 0;
+      uint8_t* out = exporting ? exports.data() : nullptr;
+      Prepared prepared(messages(n, true), 48);
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(
+                      megaseal_hpke_seal_batch(engine_.get(), nullptr, out, &prepared.batch, &params, &to_),
+                      MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items sealed, exporting " << exporting;
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(megaseal_hpke_open_batch(engine_.get(), nullptr, out, &prepared.batch, &params,
+                                                     &key_handle_, 0),
+                            MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items opened, exporting " << exporting;
+    }
+  }
+}
+
+TEST_F(Allocation, ContextBatches) {
+  Bytes enc(32);
+  megaseal_hpke_context* made = nullptr;
+  ASSERT_EQ(megaseal_hpke_sender_create(&made, enc.data(), engine_.get(), nullptr, recipient_.get()),
+            MEGASEAL_ERROR_NONE);
+  const Context sender(made);
+  ASSERT_EQ(megaseal_hpke_receiver_create(&made, engine_.get(), nullptr, key_.get(), enc.data()),
+            MEGASEAL_ERROR_NONE);
+  const Context receiver(made);
+  for (const size_t n : {size_t(1), size_t(300)}) {
+    Prepared prepared(messages(n, true), 16);
+    const std::vector<uint64_t> sequences(n, 7);
+    EXPECT_EQ(allocations_of([&] {
+                EXPECT_EQ(megaseal_hpke_context_seal_batch(sender.get(), nullptr, nullptr, engine_.get(),
+                                                           &prepared.batch),
+                          MEGASEAL_ERROR_NONE);
+              }),
+              0u)
+        << n << " items sealed";
+    EXPECT_EQ(allocations_of([&] {
+                EXPECT_EQ(megaseal_hpke_context_open_batch(receiver.get(), nullptr, engine_.get(),
+                                                           &prepared.batch, sequences.data()),
+                          MEGASEAL_ERROR_NONE);
+              }),
+              0u)
+        << n << " items opened";
+  }
+}
+
+TEST_F(Allocation, SealedBoxBatches) {
+  for (const megaseal_format format : {MEGASEAL_FORMAT_SEALEDBOX, MEGASEAL_FORMAT_SEALEDBOX_SALSA}) {
+    for (const size_t n : {size_t(1), size_t(300)}) {
+      Prepared prepared(messages(n, false), 48);
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(
+                      megaseal_sealedbox_seal_batch(engine_.get(), nullptr, &prepared.batch, format, &to_),
+                      MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items sealed";
+      EXPECT_EQ(allocations_of([&] {
+                  EXPECT_EQ(megaseal_sealedbox_open_batch(engine_.get(), nullptr, &prepared.batch, format,
+                                                          &key_handle_, 0),
+                            MEGASEAL_ERROR_NONE);
+                }),
+                0u)
+          << n << " items opened";
+    }
+  }
+}
+
+TEST_F(Allocation, X25519Batches) {
+  for (const size_t n : {size_t(1), size_t(300)}) {
+    const Bytes secrets = random_.bytes(32 * n), points = random_.bytes(32 * n);
+    Bytes out(32 * n), more(32 * n), statuses(n);
+    EXPECT_EQ(allocations_of([&] {
+                EXPECT_EQ(megaseal_x25519_batch(engine_.get(), out.data(), statuses.data(), nullptr, n,
+                                                secrets.data(), 32, points.data(), 32),
+                          MEGASEAL_ERROR_NONE);
+                EXPECT_EQ(megaseal_x25519_public_batch(engine_.get(), out.data(), n, secrets.data(), 32),
+                          MEGASEAL_ERROR_NONE);
+                EXPECT_EQ(megaseal_keygen_batch(engine_.get(), out.data(), more.data(), n),
+                          MEGASEAL_ERROR_NONE);
+              }),
+              0u)
+        << n << " items";
+  }
+}
+
+}  // namespace
+}  // namespace megaseal::test

@@ -1,0 +1,94 @@
+// The long tier: RFC 7748's million iterations, and many more random cases than the short tier takes.
+#include <cstdlib>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/reference.hpp"
+#include "tests/support/schemes.hpp"
+#include "tests/support/slots.hpp"
+#include "tests/support/vectors.hpp"
+
+namespace megaseal::test {
+namespace {
+
+bool wanted() { return std::getenv("MEGASEAL_TEST_LONG") != nullptr; }
+#define MEGASEAL_LONG \
+  if (!wanted()) GTEST_SKIP() << "the long tier runs with MEGASEAL_TEST_LONG=1"
+
+class Long : public BackendTest {};
+
+TEST_P(Long, X25519IteratedAMillionTimes) {
+  MEGASEAL_LONG;
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  bool found = false;
+  for (const Vector& v : load_vectors("x25519_iterated.json")) {
+    if (v.number("iterations") != 1000000) continue;
+    found = true;
+    Bytes k(32, 0), u(32, 0);
+    k[0] = u[0] = 9;
+    for (uint64_t i = 0; i < v.number("iterations"); ++i) {
+      Bytes next(32);
+      uint8_t status = 0;
+      const X25519Tile tile = {1, {k.data(), 32}, {u.data(), 32}, next.data(), &status};
+      table().x25519_shared(&tile);
+      u = std::exchange(k, std::move(next));
+    }
+    EXPECT_EQ(to_hex(k), v.text("result"));
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST_P(Long, X25519RandomAgainstLibsodium) {
+  MEGASEAL_LONG;
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  for (size_t round = 0; round < 4000; ++round) {
+    std::vector<Bytes> secrets, points;
+    for (size_t i = 0; i < 64; ++i) {
+      secrets.push_back(random.bytes(32));
+      points.push_back(random.bytes(32));
+    }
+    const X25519Result shared = run_x25519(table().x25519_shared, secrets, points, 64);
+    const X25519Result publics = run_x25519(table().x25519_public, secrets, {}, 64);
+    for (size_t i = 0; i < 64; ++i) {
+      ASSERT_EQ(shared.out[i], reference::x25519(secrets[i], points[i])) << to_hex(secrets[i]);
+      ASSERT_EQ(publics.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
+    }
+  }
+}
+
+TEST_P(Long, AeadOfManyMegabytes) {
+  MEGASEAL_LONG;
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  Random random;
+  for (const size_t len : {size_t(1) << 20, (size_t(64) << 20) + 17}) {
+    const AeadInput input = {random.bytes(32), random.bytes(12), random.bytes(100), random.bytes(len)};
+    const AeadResult sealed = seal_tile(table().chacha20poly1305_seal, {input})[0];
+    Bytes expected = reference::chacha20poly1305(input.key, input.nonce, input.aad, input.in);
+    EXPECT_TRUE(std::equal(sealed.out.begin(), sealed.out.end(), expected.begin()));
+    EXPECT_TRUE(std::equal(sealed.tag.begin(), sealed.tag.end(), expected.end() - 16));
+  }
+}
+
+MEGASEAL_ON_EVERY_BACKEND(Long);
+
+class LongBatches : public SchemeTest {};
+
+TEST_P(LongBatches, OfRandomSizesGoThereAndBack) {
+  MEGASEAL_LONG;
+  Random random;
+  const Engine engine = make_engine("", 2);
+  for (int round = 0; round < 200; ++round) {
+    const std::vector<size_t> items = first_items(1 + random.below(2000));
+    const Layout layout = all_layouts[random.below(5)];
+    const Results sealed = scheme().seal(engine.get(), layout, items);
+    ASSERT_TRUE(sealed.ok());
+    const Results opened = scheme().open(engine.get(), layout, items, sealed.out);
+    ASSERT_TRUE(opened.ok());
+    ASSERT_EQ(opened.out, scheme().plaintexts(items).in);
+  }
+}
+
+MEGASEAL_ON_EVERY_SCHEME(LongBatches);
+
+}  // namespace
+}  // namespace megaseal::test

@@ -1,0 +1,162 @@
+// Every handle from several threads at once: engines, recipients, keys, contexts; engines made and destroyed meanwhile.
+#include <atomic>
+#include <barrier>
+#include <set>
+#include <thread>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/schemes.hpp"
+
+namespace megaseal::test {
+namespace {
+
+constexpr size_t num_callers = 4;
+
+/// Runs `body(caller)` on several threads that start together.
+template <class Body>
+void together(const Body& body) {
+  std::barrier start(num_callers);
+  std::vector<std::thread> threads;
+  for (size_t caller = 0; caller < num_callers; ++caller)
+    threads.emplace_back([&, caller] {
+      start.arrive_and_wait();
+      body(caller);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+class ConcurrentCallers : public SchemeTest {};
+
+TEST_P(ConcurrentCallers, ShareOneEngineAndGetTheSameBytes) {
+  const Engine engine = make_engine("", 3);
+  const std::vector<size_t> items = first_items(260);
+  const Results expected = scheme().seal(engine.get(), Layout::packed, items);
+  ASSERT_TRUE(expected.ok());
+  std::atomic<int> wrong = 0;
+  together([&](size_t caller) {
+    for (size_t round = 0; round < 4; ++round) {
+      const std::vector<size_t> some(items.begin(),
+                                     items.begin() + ptrdiff_t(caller == 0 ? 2 : 260 - 50 * round));
+      const Results sealed = scheme().seal(engine.get(), Layout::packed, some);
+      const Results opened = scheme().open(engine.get(), Layout::pointers, some, sealed.out);
+      wrong += !sealed.ok() || !opened.ok() || opened.out != scheme().plaintexts(some).in ||
+               !std::equal(sealed.out.begin(), sealed.out.end(), expected.out.begin());
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
+MEGASEAL_ON_EVERY_SCHEME(ConcurrentCallers);
+
+TEST(Concurrency, ContextCallsGetDisjointNumbers) {
+  const Engine engine = make_engine("", 2);
+  const SecretKey key = make_secret_key(Random().bytes(32));
+  const Recipient recipient = make_recipient(public_key_of(key.get()));
+  Bytes enc(32);
+  megaseal_hpke_context* made = nullptr;
+  ASSERT_EQ(megaseal_hpke_sender_create(&made, enc.data(), engine.get(), nullptr, recipient.get()),
+            MEGASEAL_ERROR_NONE);
+  const Context sender(made);
+  ASSERT_EQ(megaseal_hpke_receiver_create(&made, engine.get(), nullptr, key.get(), enc.data()),
+            MEGASEAL_ERROR_NONE);
+  const Context receiver(made);
+  constexpr size_t rounds = 60, per_batch = 3;
+  std::vector<uint64_t> firsts[num_callers];
+  std::atomic<int> wrong = 0;
+  together([&](size_t caller) {
+    for (size_t round = 0; round < rounds; ++round) {
+      const Messages texts = {std::vector<Bytes>(per_batch, bytes_of("text")), {}};
+      uint64_t first = 0;
+      const Shape shape = shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT);
+      const Results sealed =
+          seal(Layout::packed, shape, texts, [&](size_t* failed, const megaseal_batch* batch) {
+            return megaseal_hpke_context_seal_batch(sender.get(), &first, failed, engine.get(), batch);
+          });
+      const uint64_t sequences[per_batch] = {first, first + 1, first + 2};
+      const Results opened =
+          open(Layout::packed, shape, {sealed.out, {}}, [&](size_t* failed, const megaseal_batch* batch) {
+            return megaseal_hpke_context_open_batch(receiver.get(), failed, engine.get(), batch, sequences);
+          });
+      wrong += !sealed.ok() || !opened.ok();
+      firsts[caller].push_back(first);
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  std::set<uint64_t> all;
+  for (const std::vector<uint64_t>& some : firsts) all.insert(some.begin(), some.end());
+  ASSERT_EQ(all.size(), num_callers * rounds) << "two batches got the same number";
+  uint64_t next = 0;
+  for (const uint64_t first : all) {
+    EXPECT_EQ(first, next);
+    next += per_batch;
+  }
+}
+
+TEST(Concurrency, FreshKeysOfManyCallersAllDiffer) {
+  const Engine engine = make_engine("", 2);
+  constexpr size_t per_call = 50, rounds = 5;
+  std::vector<Bytes> secrets[num_callers];
+  together([&](size_t caller) {
+    for (size_t round = 0; round < rounds; ++round) {
+      Bytes publics(32 * per_call), out(32 * per_call);
+      if (megaseal_keygen_batch(engine.get(), publics.data(), out.data(), per_call) != MEGASEAL_ERROR_NONE)
+        return;
+      for (size_t i = 0; i < per_call; ++i) secrets[caller].emplace_back(&out[32 * i], &out[32 * i] + 32);
+    }
+  });
+  std::set<Bytes> all;
+  for (const std::vector<Bytes>& some : secrets) all.insert(some.begin(), some.end());
+  EXPECT_EQ(all.size(), num_callers * per_call * rounds);
+}
+
+TEST(Concurrency, ReferencesAreCountedAtomically) {
+  megaseal_recipient* recipient = nullptr;
+  megaseal_secret_key* key = nullptr;
+  ASSERT_EQ(megaseal_secret_key_create(&key, Random().bytes(32).data()), MEGASEAL_ERROR_NONE);
+  const Bytes public_key = public_key_of(key);
+  ASSERT_EQ(megaseal_recipient_create(&recipient, public_key.data()), MEGASEAL_ERROR_NONE);
+  std::atomic<int> wrong = 0;
+  together([&](size_t) {
+    for (int i = 0; i < 500; ++i) {
+      megaseal_recipient_release(megaseal_recipient_retain(recipient));
+      megaseal_secret_key_retain(key);
+      wrong += public_key_of(key) != public_key;
+      megaseal_secret_key_release(key);
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  megaseal_recipient_release(recipient);
+  megaseal_secret_key_release(key);
+}
+
+TEST(Concurrency, EnginesAndKeysComeAndGo) {
+  const Scheme& scheme = *all_schemes()[2];
+  const std::vector<size_t> items = first_items(100);
+  const Results expected = scheme.seal(make_engine().get(), Layout::packed, items);
+  std::atomic<int> wrong = 0;
+  together([&](size_t caller) {
+    Random random(caller);
+    for (int i = 0; i < 8; ++i) {
+      const Engine engine = make_engine("", 1 + uint32_t(i) % 3);
+      wrong += scheme.seal(engine.get(), Layout::packed, items).out != expected.out;
+      std::vector<SecretKey> keys;
+      for (int k = 0; k < 20; ++k) keys.push_back(make_secret_key(random.bytes(32)));
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(Concurrency, QueriesFromSeveralThreads) {
+  std::atomic<int> wrong = 0;
+  together([&](size_t) {
+    for (int i = 0; i < 20; ++i) {
+      wrong += backend_info("scalar").state != MEGASEAL_BACKEND_AVAILABLE;
+      wrong += std::string(megaseal_cpu_features()).empty();
+      wrong += std::string(megaseal_version()).empty();
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace megaseal::test

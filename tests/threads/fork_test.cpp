@@ -1,0 +1,105 @@
+// After fork() an engine goes on in the child on the calling thread alone, and the two never share randomness.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/schemes.hpp"
+
+#if defined(__SANITIZE_THREAD__)
+#define MEGASEAL_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MEGASEAL_TSAN 1
+#endif
+#endif
+
+namespace megaseal::test {
+namespace {
+
+/// Runs `body` in a child and returns what it wrote; fails the test when the child dies or hangs.
+template <class Body>
+Bytes in_child(const Body& body) {
+  int ends[2];
+  EXPECT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    const Bytes result = body();
+    const bool written = write(ends[1], result.data(), result.size()) == ssize_t(result.size());
+    _exit(written ? 0 : 1);
+  }
+  close(ends[1]);
+  Bytes out;
+  uint8_t buffer[4096];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) out.insert(out.end(), buffer, buffer + n);
+  close(ends[0]);
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child died or hung, status " << status;
+  return out;
+}
+
+class Fork : public SchemeTest {
+ protected:
+  void SetUp() override {
+#ifdef MEGASEAL_TSAN
+    GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  }
+};
+
+TEST_P(Fork, TheChildSealsAndOpensTheSameBytes) {
+  const Engine engine = make_engine("", 4);
+  const std::vector<size_t> items = first_items(400);
+  const Results before = scheme().seal(engine.get(), Layout::packed, items);  // the threads are warm
+  ASSERT_TRUE(before.ok());
+  const Bytes in_the_child = in_child([&] {
+    const Results sealed = scheme().seal(engine.get(), Layout::packed, items);
+    const Results opened = scheme().open(engine.get(), Layout::packed, items, sealed.out);
+    return Bytes{uint8_t(sealed.ok() && sealed.out == before.out), uint8_t(opened.ok())};
+  });
+  EXPECT_EQ(in_the_child, (Bytes{1, 1}));
+  EXPECT_EQ(scheme().seal(engine.get(), Layout::packed, items).out, before.out) << "and the parent goes on";
+}
+
+MEGASEAL_ON_EVERY_SCHEME(Fork);
+
+TEST(ForkRandom, ChildAndParentDrawDifferentKeys) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  const Engine engine = make_engine("", 2);
+  const auto draw = [&] {
+    Bytes publics(32 * 40), secrets(32 * 40);
+    if (megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), 40) != MEGASEAL_ERROR_NONE)
+      return Bytes();
+    return secrets;
+  };
+  ASSERT_FALSE(draw().empty());  // the generator has state to inherit
+  const Bytes first_child = in_child(draw), second_child = in_child(draw), parent = draw();
+  ASSERT_EQ(first_child.size(), parent.size());
+  ASSERT_EQ(second_child.size(), parent.size());
+  for (size_t i = 0; i < parent.size(); i += 32)
+    for (size_t j = 0; j < parent.size(); j += 32) {
+      EXPECT_FALSE(std::equal(&parent[i], &parent[i] + 32, &first_child[j]));
+      EXPECT_FALSE(std::equal(&parent[i], &parent[i] + 32, &second_child[j]));
+      EXPECT_FALSE(std::equal(&first_child[i], &first_child[i] + 32, &second_child[j]));
+    }
+}
+
+TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  Engine engine = make_engine("", 3);
+  ASSERT_TRUE(all_schemes()[0]->seal(engine.get(), Layout::packed, first_items(300)).ok());
+  const Bytes done = in_child([&] {
+    const Engine own = make_engine("", 3);
+    const bool ok = all_schemes()[0]->seal(own.get(), Layout::packed, first_items(300)).ok();
+    engine.reset();  // the parent's engine, whose threads the child does not have
+    return Bytes{uint8_t(ok)};
+  });
+  EXPECT_EQ(done, Bytes{1});
+}
+
+}  // namespace
+}  // namespace megaseal::test

@@ -1,0 +1,134 @@
+// The choice of backends, over made-up ones: slot by slot the first that offers it, whole HPKE tiles when a backend
+// has them, reasons for what cannot be used.
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "engine/dispatch.hpp"
+#include "engine/tiles.hpp"
+#include "engine/workspace.hpp"
+#include "tests/support/schemes.hpp"
+
+namespace megaseal::test {
+namespace {
+
+std::atomic<int> seal_calls, open_calls, aead_calls;
+
+Dispatch scalar_slots() {
+  Dispatch dispatch;
+#define X(slot, Tile) dispatch.slot = scalar_table.slot;
+  MEGASEAL_SLOTS(X)
+#undef X
+  return dispatch;
+}
+
+/// A backend with whole tiles alone, as a GPU has: they count their calls and let the engine's composition work.
+KernelTable whole_tiles() {
+  KernelTable table = {};
+  table.name = "whole";
+  table.lanes = 8;
+  table.tile_items = 32;
+  table.hpke_seal = [](const HpkeTile* tile) {
+    ++seal_calls;
+    Workspace workspace(tile->num);
+    hpke_seal_tile(scalar_slots(), workspace, *tile);
+  };
+  table.hpke_open = [](const HpkeTile* tile) {
+    ++open_calls;
+    Workspace workspace(tile->num);
+    hpke_open_tile(scalar_slots(), workspace, *tile);
+  };
+  return table;
+}
+
+/// A backend with one cipher alone.
+KernelTable one_cipher() {
+  KernelTable table = {};
+  table.name = "cipher";
+  table.lanes = 2;
+  table.tile_items = 8;
+  table.chacha20poly1305_seal = [](const AeadTile* tile) {
+    ++aead_calls;
+    scalar_table.chacha20poly1305_seal(tile);
+  };
+  return table;
+}
+
+Engine engine_over(std::span<const BackendRow> rows, const char* backend = nullptr) {
+  const megaseal_engine_options options = {sizeof options, backend, 2};
+  megaseal_engine* engine = nullptr;
+  throw_on(testing::engine_create(&engine, &options, rows), "engine_create");
+  return Engine(engine);
+}
+
+const Scheme& scheme(const std::string& name) {
+  for (const auto& s : all_schemes())
+    if (s->name() == name) return *s;
+  throw std::invalid_argument(name);
+}
+
+TEST(Dispatch, AWholeTileSlotIsCalledAndGivesTheSameBytes) {
+  const KernelTable whole = whole_tiles();
+  const BackendRow rows[] = {{"whole", &whole, ""}, {"scalar", &scalar_table, ""}};
+  const Engine engine = engine_over(rows), plain = make_engine("scalar");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_SEAL), "whole");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_OPEN), "whole");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_CHACHA20POLY1305_SEAL), "scalar");
+  for (const char* name : {"Hpke", "HpkePsk"}) {
+    seal_calls = open_calls = 0;
+    const std::vector<size_t> items = first_items(200);
+    const Results sealed = scheme(name).seal(engine.get(), Layout::packed, items);
+    ASSERT_TRUE(sealed.ok());
+    EXPECT_GT(seal_calls, 0) << "hpke_seal was not called";
+    EXPECT_EQ(open_calls, 0);
+    EXPECT_EQ(sealed.out, scheme(name).seal(plain.get(), Layout::packed, items).out);
+    const Results opened = scheme(name).open(engine.get(), Layout::packed, items, sealed.out);
+    ASSERT_TRUE(opened.ok());
+    EXPECT_GT(open_calls, 0) << "hpke_open was not called";
+    EXPECT_EQ(opened.out, scheme(name).plaintexts(items).in);
+  }
+}
+
+TEST(Dispatch, SlotBySlotTheFirstThatOffersIt) {
+  const KernelTable cipher = one_cipher();
+  const BackendRow rows[] = {{"cipher", &cipher, ""}, {"scalar", &scalar_table, ""}};
+  const Engine engine = engine_over(rows);
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_CHACHA20POLY1305_SEAL), "cipher");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_CHACHA20POLY1305_OPEN), "scalar");
+  EXPECT_NE(std::string(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_SEAL)).find('+'),
+            std::string::npos)
+      << "several share the work";
+  aead_calls = 0;
+  ASSERT_TRUE(scheme("Hpke").seal(engine.get(), Layout::packed, first_items(20)).ok());
+  EXPECT_GT(aead_calls, 0) << "a composed tile uses the best cipher";
+}
+
+TEST(Dispatch, AForcedBackendServesWhatItHasAndScalarAloneTheRest) {
+  const KernelTable cipher = one_cipher(), whole = whole_tiles();
+  const BackendRow rows[] = {{"cipher", &cipher, ""}, {"whole", &whole, ""}, {"scalar", &scalar_table, ""}};
+  const Engine engine = engine_over(rows, "whole");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_SEAL), "whole");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_CHACHA20POLY1305_SEAL), "scalar");
+  EXPECT_STREQ(megaseal_backend_name(engine_over(rows, "scalar").get(), MEGASEAL_OP_HPKE_SEAL), "scalar");
+}
+
+TEST(Dispatch, SaysWhyABackendCannotBeUsed) {
+  const KernelTable cipher = one_cipher();
+  const BackendRow rows[] = {
+      {"absent", nullptr, ""}, {"cipher", &cipher, "sse2 abacus9"}, {"scalar", &scalar_table, ""}};
+  const std::vector<BackendState> states = examine(rows);
+  ASSERT_EQ(states.size(), 3u);
+  EXPECT_EQ(states[0].state, MEGASEAL_BACKEND_NOT_BUILT);
+  EXPECT_NE(states[0].reason, "");
+  EXPECT_EQ(states[1].state, MEGASEAL_BACKEND_UNSUPPORTED);
+  EXPECT_NE(states[1].reason.find("abacus9"), std::string::npos) << states[1].reason;
+  for (const char* name : {"absent", "cipher"}) {
+    const megaseal_engine_options options = {sizeof options, name, 1};
+    megaseal_engine* engine = nullptr;
+    EXPECT_EQ(testing::engine_create(&engine, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE) << name;
+  }
+  EXPECT_STREQ(megaseal_backend_name(engine_over(rows).get(), MEGASEAL_OP_CHACHA20POLY1305_SEAL), "scalar");
+}
+
+}  // namespace
+}  // namespace megaseal::test

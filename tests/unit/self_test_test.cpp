@@ -1,0 +1,154 @@
+// The self-test on planted faults: whichever slot goes wrong in a single bit is named, its backend is switched off and
+// scalar serves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "backends/registry.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/tiles.hpp"
+#include "engine/workspace.hpp"
+#include "tests/support/handles.hpp"
+
+namespace megaseal::test {
+namespace {
+
+// A tile's results, spoilt in one bit: the last item's where the tile has items of equal size.
+void spoil(const AeadTile& tile) {
+  const AeadItem* longest = std::max_element(
+      tile.items, tile.items + tile.num, [](const AeadItem& a, const AeadItem& b) { return a.len < b.len; });
+  if (tile.num > 0 && longest->len > 0) longest->out[longest->len - 1] ^= 0x80;
+}
+void spoil(const StreamTile& tile) {
+  if (tile.num > 0 && tile.items[0].len > 0) tile.items[0].out[0] ^= 1;
+}
+void spoil(const HChaCha20Tile& tile) {
+  if (tile.num > 0) tile.out[32 * tile.num - 1] ^= 1;
+}
+void spoil(const X25519Tile& tile) {
+  if (tile.num > 0) tile.out[32 * tile.num - 1] ^= 1;
+}
+void spoil(const HkdfExtractTile& tile) {
+  if (tile.num > 0) tile.items[tile.num - 1].prk[31] ^= 1;
+}
+void spoil(const HkdfExpandTile& tile) {
+  if (tile.num > 0 && tile.items[tile.num - 1].out_len > 0) tile.items[tile.num - 1].out[0] ^= 1;
+}
+void spoil(const HpkeScheduleTile& tile) {
+  if (tile.num > 0) tile.keys[0] ^= 1;
+}
+void spoil(const HpkeTile& tile) {
+  if (tile.num > 0 && tile.items[tile.num - 1].len > 0) tile.items[tile.num - 1].out[0] ^= 1;
+}
+
+Dispatch scalar_slots() {
+  Dispatch dispatch;
+#define X(slot, Tile) dispatch.slot = scalar_table.slot;
+  MEGASEAL_SLOTS(X)
+#undef X
+  return dispatch;
+}
+
+// What each slot does when it is sound. Scalar leaves whole tiles to the engine, so here the engine composes them.
+namespace sound {
+#define X(slot, Tile) \
+  void slot(const Tile* tile) { scalar_table.slot(tile); }
+X(chacha20poly1305_seal, AeadTile)
+X(chacha20poly1305_open, AeadTile)
+X(secretbox_seal, AeadTile)
+X(secretbox_open, AeadTile)
+X(hchacha20, HChaCha20Tile)
+X(chacha20_stream, StreamTile)
+X(x25519_shared, X25519Tile)
+X(x25519_public, X25519Tile)
+X(hkdf_extract, HkdfExtractTile)
+X(hkdf_expand, HkdfExpandTile)
+X(hpke_schedule, HpkeScheduleTile)
+#undef X
+void hpke_seal(const HpkeTile* tile) {
+  Workspace workspace(tile->num);
+  hpke_seal_tile(scalar_slots(), workspace, *tile);
+}
+void hpke_open(const HpkeTile* tile) {
+  Workspace workspace(tile->num);
+  hpke_open_tile(scalar_slots(), workspace, *tile);
+}
+}  // namespace sound
+
+namespace broken {
+#define X(slot, Tile)           \
+  void slot(const Tile* tile) { \
+    sound::slot(tile);          \
+    spoil(*tile);               \
+  }
+MEGASEAL_SLOTS(X)
+#undef X
+}  // namespace broken
+
+KernelTable sound_table() {
+  KernelTable table = {};
+  table.name = "planted";
+  table.lanes = 4;
+  table.tile_items = 64;
+#define X(slot, Tile) table.slot = sound::slot;
+  MEGASEAL_SLOTS(X)
+#undef X
+  return table;
+}
+
+struct Planted {
+  const char* slot;
+  void (*plant)(KernelTable&);
+};
+const Planted planted[] = {
+#define X(slot, Tile) {#slot, [](KernelTable& table) { table.slot = broken::slot; }},
+    MEGASEAL_SLOTS(X)
+#undef X
+};
+
+void PrintTo(const Planted& p, std::ostream* out) { *out << p.slot; }
+
+class SelfTest : public ::testing::TestWithParam<Planted> {};
+
+TEST(SoundSelfTest, PassesScalarAndTheSoundTable) {
+  EXPECT_EQ(testing::self_test(sound_table()), "");
+  EXPECT_EQ(testing::self_test(scalar_table), "");
+}
+
+TEST_P(SelfTest, NamesABrokenSlot) {
+  KernelTable table = sound_table();
+  GetParam().plant(table);
+  const std::string found = testing::self_test(table);
+  EXPECT_NE(found.find(GetParam().slot), std::string::npos) << "it says: " << found;
+}
+
+TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
+  KernelTable table = sound_table();
+  GetParam().plant(table);
+  const BackendRow rows[] = {{"planted", &table, ""}, {"scalar", &scalar_table, ""}};
+  const std::vector<BackendState> states = examine(rows);
+  ASSERT_EQ(states.size(), 2u);
+  EXPECT_EQ(states[0].state, MEGASEAL_BACKEND_SELFTEST_FAILED);
+  EXPECT_NE(states[0].reason.find(GetParam().slot), std::string::npos) << states[0].reason;
+  EXPECT_EQ(states[1].state, MEGASEAL_BACKEND_AVAILABLE);
+  EXPECT_EQ(states[1].reason, "");
+
+  megaseal_engine* engine = nullptr;
+  ASSERT_EQ(testing::engine_create(&engine, nullptr, rows), MEGASEAL_ERROR_NONE);
+  const Engine owner(engine);
+  for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op)
+    EXPECT_EQ(std::string(megaseal_backend_name(engine, megaseal_operation(op))).find("planted"),
+              std::string::npos)
+        << megaseal_operation_name(megaseal_operation(op));
+
+  megaseal_engine_options options = {sizeof options, "planted", 1};
+  megaseal_engine* none = nullptr;
+  EXPECT_EQ(testing::engine_create(&none, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE)
+      << "a forced backend is never replaced silently";
+}
+
+INSTANTIATE_TEST_SUITE_P(Slots, SelfTest, ::testing::ValuesIn(planted),
+                         [](const auto& slot) { return std::string(slot.param.slot); });
+
+}  // namespace
+}  // namespace megaseal::test
