@@ -10,6 +10,7 @@
 // of one message. Every addition is modulo 2^32 by definition.
 #pragma once
 #include "kernels/base.hpp"
+#include "kernels/table.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -40,26 +41,24 @@ MEGASEAL_INLINE void chacha20_set_nonce8(ChaCha20State& out, const u8* nonce) {
   for (int i = 0; i < 2; i++) out.w[14 + i] = load_le32(nonce + 4 * i);
 }
 
-// ---- Lanes: a block to a lane
-// ------------------------------------------------------------------------------------
+// ---- Lanes: a block to a lane ----
 
-/// One step of a quarter round on four columns (or diagonals): a += b; d = (d ^ a) <<< N.
+/// One step of a quarter round in two columns (or diagonals): a += b; d = (d ^ a) <<< N.
 template <int N, class W>
-MEGASEAL_INLINE void chacha20_step(W& a0, W& a1, W& a2, W& a3, W b0, W b1, W b2, W b3, W& d0, W& d1, W& d2,
-                                   W& d3) {
-  a0 = wrap_add(a0, b0), a1 = wrap_add(a1, b1), a2 = wrap_add(a2, b2), a3 = wrap_add(a3, b3);
+MEGASEAL_INLINE void chacha20_step(W& a0, W& a1, W b0, W b1, W& d0, W& d1) {
+  a0 = wrap_add(a0, b0), a1 = wrap_add(a1, b1);
   d0 = (d0 ^ a0).template rotl<N>(), d1 = (d1 ^ a1).template rotl<N>();
-  d2 = (d2 ^ a2).template rotl<N>(), d3 = (d3 ^ a3).template rotl<N>();
 }
 
-/// Four quarter rounds side by side, step by step: their chains are independent, which hides latency.
+/// Two quarter rounds (§2.1) side by side. Two, not four: sixteen words fill sixteen registers, four
+/// temporaries more make the compiler spill (g++: 14 % more time), and the processor overlaps the next two by
+/// itself.
 template <class W>
-MEGASEAL_INLINE void chacha20_quarter4(W& a0, W& a1, W& a2, W& a3, W& b0, W& b1, W& b2, W& b3, W& c0, W& c1,
-                                       W& c2, W& c3, W& d0, W& d1, W& d2, W& d3) {
-  chacha20_step<16>(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3);
-  chacha20_step<12>(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3);
-  chacha20_step<8>(a0, a1, a2, a3, b0, b1, b2, b3, d0, d1, d2, d3);
-  chacha20_step<7>(c0, c1, c2, c3, d0, d1, d2, d3, b0, b1, b2, b3);
+MEGASEAL_INLINE void chacha20_quarter2(W& a0, W& a1, W& b0, W& b1, W& c0, W& c1, W& d0, W& d1) {
+  chacha20_step<16>(a0, a1, b0, b1, d0, d1);
+  chacha20_step<12>(c0, c1, d0, d1, b0, b1);
+  chacha20_step<8>(a0, a1, b0, b1, d0, d1);
+  chacha20_step<7>(c0, c1, d0, d1, b0, b1);
 }
 
 /// The 20 rounds, without the addition of the initial state. The state is copied into named variables because
@@ -69,8 +68,10 @@ MEGASEAL_INLINE void chacha20_rounds(W (&x)[16]) {
   W a0 = x[0], a1 = x[1], a2 = x[2], a3 = x[3], b0 = x[4], b1 = x[5], b2 = x[6], b3 = x[7];
   W c0 = x[8], c1 = x[9], c2 = x[10], c3 = x[11], d0 = x[12], d1 = x[13], d2 = x[14], d3 = x[15];
   for (int i = 0; i < 10; i++) {
-    chacha20_quarter4(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3);  // columns
-    chacha20_quarter4(a0, a1, a2, a3, b1, b2, b3, b0, c2, c3, c0, c1, d3, d0, d1, d2);  // diagonals
+    chacha20_quarter2(a0, a1, b0, b1, c0, c1, d0, d1);  // columns
+    chacha20_quarter2(a2, a3, b2, b3, c2, c3, d2, d3);
+    chacha20_quarter2(a0, a1, b1, b2, c2, c3, d3, d0);  // diagonals
+    chacha20_quarter2(a2, a3, b3, b0, c0, c1, d1, d2);
   }
   x[0] = a0, x[1] = a1, x[2] = a2, x[3] = a3, x[4] = b0, x[5] = b1, x[6] = b2, x[7] = b3;
   x[8] = c0, x[9] = c1, x[10] = c2, x[11] = c3, x[12] = d0, x[13] = d1, x[14] = d2, x[15] = d3;
@@ -83,23 +84,14 @@ MEGASEAL_INLINE void chacha20_lanes_of_one(W (&x)[16], const ChaCha20State& stat
   x[12] = wrap_add(W::splat(counter), W::lane_numbers());
 }
 
-/// The block function in every lane: x becomes the key stream, word i of each lane's block in x[i].
-template <class W>
-MEGASEAL_INLINE void chacha20_block(W (&x)[16]) {
-  W initial[16];
-  for (int i = 0; i < 16; i++) initial[i] = x[i];
-  chacha20_rounds(x);
-  for (int i = 0; i < 16; i++) x[i] = wrap_add(x[i], initial[i]);
-}
-
 /// Output: turns words-by-lane into pieces of 4·L bytes in message order, piece q of block j in x[L·q + j].
 template <class W>
 MEGASEAL_INLINE void chacha20_to_bytes(W (&x)[16]) {
   for (int i = 0; i < 16; i += W::lanes) transpose(x + i);
 }
 
-/// `num` groups of L whole blocks from block `counter` on. With kXor `out` is `in` xor key stream, and may
-/// equal `in`; otherwise it is the key stream itself.
+/// The block function in every lane, for `num` groups of L whole blocks from block `counter` on. With kXor
+/// `out` is `in` xor key stream, and may equal `in`; otherwise it is the key stream itself.
 template <class W, bool kXor>
 MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 counter, const u8* in,
                                        u64 num) {
@@ -109,7 +101,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
     chacha20_lanes_of_one(x, state, counter);
     chacha20_rounds(x);
     // The initial state is read again instead of being kept: sixteen registers hold the rounds and nothing
-    // else.
+    // else (clang: 14 % more time with a copy).
     for (int i = 0; i < 16; i++)
       x[i] = wrap_add(x[i], i == 12 ? wrap_add(W::splat(counter), W::lane_numbers()) : W::splat(state.w[i]));
     chacha20_to_bytes(x);
@@ -125,11 +117,11 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
   }
 }
 
-// ---- Rows: four words of four lanes hold a block
-// -----------------------------------------------------------------
+// ---- Rows: four words of four lanes hold a block ----
 
 template <class R>
 struct ChaCha20Rows {
+  static_assert(R::lanes == 4);
   R a, b, c, d;
 };
 
@@ -143,11 +135,11 @@ MEGASEAL_INLINE void chacha20_rows_round(Rows&... x) {
   ((x.c = wrap_add(x.c, x.d), x.b = (x.b ^ x.c).template rotl<7>()), ...);
 }
 
-/// The 20 rounds. Between rounds three rows are turned by 1, 2 and 3 lanes, which makes diagonals columns,
-/// and back. Row b is the last that a round writes and the first that the next one reads, so it is row a, c
-/// and d that turn.
+/// The 20 rounds of blocks x, K from 1 to 4. Between rounds three rows are turned by 1, 2 and 3 lanes, which
+/// makes diagonals columns, and back. Row b is the last that a round writes and the first that the next one
+/// reads, so it is rows a, c and d that turn, off the critical path.
 template <class... Rows>
-MEGASEAL_INLINE void chacha20_rows_rounds(Rows&... x) {
+MEGASEAL_INLINE void chacha20_rows_rounds_of(Rows&... x) {
   for (int i = 0; i < 10; i++) {
     chacha20_rows_round(x...);
     ((x.c = x.c.template rotate_lanes<1>(), x.d = x.d.template rotate_lanes<2>(),
@@ -159,23 +151,27 @@ MEGASEAL_INLINE void chacha20_rows_rounds(Rows&... x) {
      ...);
   }
 }
+template <class R, int K>
+MEGASEAL_INLINE void chacha20_rows_rounds(ChaCha20Rows<R> (&x)[K]) {
+  static_assert(1 <= K && K <= 4);
+  if constexpr (K == 1) chacha20_rows_rounds_of(x[0]);
+  if constexpr (K == 2) chacha20_rows_rounds_of(x[0], x[1]);
+  if constexpr (K == 3) chacha20_rows_rounds_of(x[0], x[1], x[2]);
+  if constexpr (K == 4) chacha20_rows_rounds_of(x[0], x[1], x[2], x[3]);
+}
 
-/// Key stream of blocks counter … counter + K - 1, K from 1 to 4, 64 bytes each.
+/// Key stream of blocks counter … counter + K - 1, 64 bytes each.
 template <class R, int K>
 MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state, u32 counter) {
-  static_assert(R::lanes == 4 && 1 <= K && K <= 4);
   const R a = R::load(state.w), b = R::load(state.w + 4), c = R::load(state.w + 8);
   R d[K];
+  ChaCha20Rows<R> x[K];
   for (int k = 0; k < K; k++) {
     const u32 last[4] = {counter + u32(k), state.w[13], state.w[14], state.w[15]};
     d[k] = R::load(last);
+    x[k] = {a, b, c, d[k]};
   }
-  ChaCha20Rows<R> x[K];
-  for (int k = 0; k < K; k++) x[k] = {a, b, c, d[k]};
-  if constexpr (K == 1) chacha20_rows_rounds(x[0]);
-  if constexpr (K == 2) chacha20_rows_rounds(x[0], x[1]);
-  if constexpr (K == 3) chacha20_rows_rounds(x[0], x[1], x[2]);
-  if constexpr (K == 4) chacha20_rows_rounds(x[0], x[1], x[2], x[3]);
+  chacha20_rows_rounds(x);
   for (int k = 0; k < K; k++) {
     wrap_add(x[k].a, a).store_bytes(out + 64 * k);
     wrap_add(x[k].b, b).store_bytes(out + 64 * k + 16);
@@ -184,16 +180,24 @@ MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state,
   }
 }
 
-/// HChaCha20: the rounds over constants, key and 16 bytes of nonce; the first and last row are the subkey,
-/// with nothing added back. `out` may equal `key`.
-template <class R>
-MEGASEAL_NOINLINE void hchacha20_one(u8* out, const u8* key, const u8* nonce) {
+/// HChaCha20 of K messages, `first` the number of the first: the rounds over constants, key and 16 bytes of
+/// nonce; the first and last row are the subkey, with nothing added back. `out` may equal the keys: they are
+/// all read before the first subkey is written.
+template <class R, int K>
+MEGASEAL_NOINLINE void hchacha20_rows(u8* out, const Strided& keys, const Strided& nonces, u32 first) {
   const u32 constants[4] = {chacha20_constant(0), chacha20_constant(1), chacha20_constant(2),
                             chacha20_constant(3)};
-  ChaCha20Rows<R> x = {R::load(constants), R::load_bytes(key), R::load_bytes(key + 16), R::load_bytes(nonce)};
+  ChaCha20Rows<R> x[K];
+  for (int k = 0; k < K; k++) {
+    const u8* key = keys.base + (first + k) * keys.stride;
+    const u8* nonce = nonces.base + (first + k) * nonces.stride;
+    x[k] = {R::load(constants), R::load_bytes(key), R::load_bytes(key + 16), R::load_bytes(nonce)};
+  }
   chacha20_rows_rounds(x);
-  x.a.store_bytes(out);
-  x.d.store_bytes(out + 16);
+  for (int k = 0; k < K; k++) {
+    x[k].a.store_bytes(out + 32 * size_t(first + k));
+    x[k].d.store_bytes(out + 32 * size_t(first + k) + 16);
+  }
 }
 
 MEGASEAL_KERNELS_END

@@ -22,8 +22,10 @@ MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
   return difference.is_zero().m != 0;
 }
 
+/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word.
 template <class W, class R, class P>
 MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
+  static_assert(aead_piece % (64 * W::lanes) == 0);
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
   alignas(16) u8 head[chacha20_head_len];
@@ -40,7 +42,7 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   u32 counter = chacha20_head_len / 64;
   for (u64 at = first; at != item.len;) {
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
-    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter);
+    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
     mac.update_padded(item.out + at, n);
     counter += u32(aead_piece / 64);
     at += n;
@@ -76,7 +78,8 @@ MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   if (ok) {
     xor_bytes(item.out, item.in, head + 64, first);
     if (first != item.len)
-      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64);
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
+                         head);
   }
   wipe(&state, sizeof state);
   wipe(head, sizeof head);

@@ -14,18 +14,19 @@ struct HmacKey {
   W inner[8], outer[8];
 };
 
-// ---- Lanes: a message to a lane
-// -----------------------------------------------------------------------------------
+// ---- Lanes: a message to a lane ----
 
 /// From the 16 words of a zero-padded key, a key to a lane; the words are destroyed. Two compressions.
 template <class W>
 MEGASEAL_INLINE void hmac_set_key_block(HmacKey<W>& out, W (&block)[16]) {
-  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x36363636);
+  W padded[16];
+  for (int i = 0; i < 16; i++) padded[i] = block[i] ^ W::splat(0x36363636);
   sha256_init(out.inner);
-  sha256_compress(out.inner, block);
-  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x36363636 ^ 0x5c5c5c5c);
+  sha256_compress(out.inner, padded);
+  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x5c5c5c5c);
   sha256_init(out.outer);
   sha256_compress(out.outer, block);
+  wipe(padded, sizeof padded);
   wipe(block, sizeof block);
 }
 
@@ -63,8 +64,7 @@ MEGASEAL_INLINE void hmac_common(W (&out)[8], const HmacKey<W>& key, const u32* 
   hmac_outer(out, key);
 }
 
-// ---- Any length, one message
-// --------------------------------------------------------------------------------------
+// ---- Any length, one message ----
 
 /// From a key of any length; above 64 bytes it is hashed first (RFC 2104 §2).
 template <class W>

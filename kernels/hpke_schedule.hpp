@@ -1,16 +1,16 @@
 // HPKE's key derivation for one suite: DHKEM(X25519, HKDF-SHA256) 0x0020, HKDF-SHA256 0x0001,
 // ChaCha20Poly1305 0x0003 (RFC 9180 §4.1 ExtractAndExpand, §5.1 KeySchedule), a message to a lane.
 //
-// Compressions of a message without a PSK, or with one of at most 32 bytes; state kept means not computed
-// again:
-//   eae_prk        LabeledExtract("", "eae_prk", dh)                   zero key: states are constants     1 +
-//   1 shared_secret  LabeledExpand(eae_prk, "shared_secret", enc ‖ pkR)  key 2, message 2, outer 1 5 secret
-//   LabeledExtract(shared_secret, "secret", psk)        key 2, message 1, outer 1             4 key
-//   LabeledExpand(secret, "key", context, 32)           key 2, message 2, outer 1             5 base_nonce
-//   LabeledExpand(secret, "base_nonce", context, 12)    key kept, message 2, outer 1          3 together 19;
-//   exporter_secret  LabeledExpand(secret, "exp", context, 32)                                  3
-// Each further 64 bytes of PSK add one. Messages of the last three are the same for a whole tile and are laid
-// out once.
+// Compressions of a message without a PSK, or with one of at most 32 bytes, as key + message + outer hash
+// (no key: the empty salt's states are constants; kept: the states of `secret` serve three times):
+//   eae_prk          LabeledExtract("", "eae_prk", dh)                   no key + 1 + 1
+//   shared_secret    LabeledExpand(eae_prk, "shared_secret", enc ‖ pkR)       2 + 2 + 1
+//   secret           LabeledExtract(shared_secret, "secret", psk)             2 + 1 + 1
+//   key              LabeledExpand(secret, "key", context, 32)                2 + 2 + 1
+//   base_nonce       LabeledExpand(secret, "base_nonce", context, 12)      kept + 2 + 1
+//   exporter_secret  LabeledExpand(secret, "exp", context, 32)             kept + 2 + 1
+// Together 19, or 22 with the exporter secret. Each further 64 bytes of PSK, begun, add one. The messages of
+// the last three are the same for a whole tile and are laid out once.
 #pragma once
 #include "kernels/hkdf_sha256.hpp"
 #include "kernels/table.hpp"

@@ -20,9 +20,6 @@ struct Poly1305 {
   W r0, r1, s1;  // r0, r1 < 2^60; s1 = r1 + r1/4 < 2^61
   W pad0, pad1;  // added after the last reduction, modulo 2^128
 
-  /// A word as a wide sum's first term (a product by one, which costs nothing).
-  static MEGASEAL_INLINE Wide wide(W a) { return mul_wide(a, W::splat(1)); }
-
   /// The one-time key: 16 bytes of r, to be clamped, and 16 bytes of pad.
   MEGASEAL_INLINE void init(const u8* one_time_key) {
     h0 = h1 = h2 = W::zero();
@@ -35,29 +32,26 @@ struct Poly1305 {
 
   /// h = (h + block) · r, partly reduced. `block` is lo + 2^64·hi + 2^128·top with top 0 or 1.
   MEGASEAL_INLINE void block(W lo, W hi, W top) {
-    W carry, carry2;
-    // h + block: a2 <= 4 + 1 + 2 = 7.
-    W a0 = add_carry(h0, lo, carry);
-    W a1 = add_carry(h1, hi, carry2);
-    a1 = add_carry(a1, carry, carry);
-    W a2 = h2 + top + carry + carry2;
+    // a = h + block: a2 <= 4 + 1 + 1.
+    W a0 = h0, a1 = h1, a2 = h2;
+    add3(a0, a1, a2, lo, hi, top);
 
-    // Columns 2^0, 2^64 and 2^128 of the product, what belongs to 2^128 and up in r1's column folded by s1:
-    //   d0 = a0·r0 + a1·s1            < 2^124 + 2^125
-    //   d1 = a0·r1 + a1·r0 + a2·s1    < 2^124 + 2^124 + 7·2^61
-    //   d2 = a2·r0                    < 7·2^60
-    Wide d1 = mul_wide(a0, r1) + mul_wide(a1, r0);
-    W d2 = mul_wide(a2, r0).low() + d1.template shr<64>();
-    W l1 = add_carry(d1.low(), mul_wide(a2, s1).low(), carry);
+    // Columns 2^0, 2^64 and 2^128 of the product; what r1 lifts to 2^128 and above returns by way of s1:
+    //   d0 = a0·r0 + a1·s1  < 2^124 + 1.25·2^124
+    //   d1 = a0·r1 + a1·r0  < 2·2^124, and a2·s1 < 7.5·2^60
+    //   d2 = a2·r0          < 6·2^60
+    // so that d0's upper half + a2·s1 < 9.75·2^60 fits a word, and d2 + d1's upper half + 1 stays below 2^63.
     Wide d0 = mul_wide(a0, r0) + mul_wide(a1, s1);
-    l1 = add_carry(l1, d0.template shr<64>(), carry2);
-    d2 = d2 + carry + carry2;  // < 7·2^60 + 2^61 + 2 < 2^63 + 2^60
+    Wide d1 = mul_wide(a0, r1) + mul_wide(a1, r0);
+    W l1 = d1.low(), d2 = mul_wide(a2, r0).low();
+    add2(l1, d2, d0.template shr<64>() + mul_wide(a2, s1).low(), d1.template shr<64>());
 
-    // Bits 130 and up return times 5: 5·(d2 >> 2) = 4·(d2 >> 2) + (d2 >> 2) < 2^64.
+    // Bits 130 and up return times 5: 5·(d2 >> 2) = 4·(d2 >> 2) + (d2 >> 2) < 2^63 + 2^61.
     W c = (d2 & W::splat(~u64(3))) + d2.template shr<2>();
-    h0 = add_carry(d0.low(), c, carry);
-    h1 = add_carry(l1, carry, carry);
-    h2 = (d2 & W::splat(3)) + carry;  // <= 3 + 1
+    h0 = d0.low();
+    h1 = l1;
+    h2 = d2 & W::splat(3);
+    add3(h0, h1, h2, c, W::zero(), W::zero());  // h2 <= 3 + 1
   }
 
   /// `num` whole blocks of 16 bytes.
@@ -93,17 +87,14 @@ struct Poly1305 {
   /// The tag (h mod p) + pad mod 2^128, as two little-endian numbers.
   MEGASEAL_INLINE void finish(W& tag0, W& tag1) const {
     // h < 5·2^128 < 2p, so h mod p is h or h - p = h + 5 - 2^130: the latter where h + 5 reaches bit 130.
-    Wide t = wide(h0) + W::splat(5);
-    W g0 = t.low();
-    t = wide(h1) + t.template shr<64>();
-    W g1 = t.low();
-    W g2 = h2 + t.template shr<64>();  // <= 5: bit 130 is bit 2 here, and nothing is above it
+    W g0 = h0, g1 = h1, g2 = h2;
+    add3(g0, g1, g2, W::splat(5), W::zero(),
+         W::zero());  // g2 <= 5: bit 130 is bit 2 here, and nothing is above it
     auto reduce = g2.template bit<2>();
-    W m0 = select(reduce, h0, g0), m1 = select(reduce, h1, g1);
-
-    t = wide(m0) + pad0;
-    tag0 = t.low();
-    tag1 = wrap_add(wrap_add(m1, pad1), t.template shr<64>());
+    tag0 = select(reduce, h0, g0);
+    tag1 = select(reduce, h1, g1);
+    W dropped = W::zero();  // the sum is modulo 2^128
+    add3(tag0, tag1, dropped, pad0, pad1, W::zero());
   }
 };
 

@@ -29,12 +29,14 @@ MEGASEAL_INLINE void sha256_init(W (&state)[8]) {
 }
 
 /// One round; the caller renames the eight variables. `kw` is round constant + schedule word. maj(a, b, c) is
-/// b ^ ((a ^ b) & (b ^ c)), whose b ^ c is the previous round's a ^ b: it travels in `bc`.
+/// b ^ ((a ^ b) & (b ^ c)), whose b ^ c is the previous round's a ^ b: it travels in `bc`. The big sigmas are
+/// nested, (x ^ (x ^ x >>> 14) >>> 5) >>> 6 for >>> 6, 11, 25, because each rotation then works in place
+/// (scalar: a sixth less time than three rotated copies with g++ and clang).
 template <class W>
 MEGASEAL_INLINE void sha256_round(W a, W b, W& d, W e, W f, W g, W& h, W& bc, W kw) {
-  W sum1 = e.template rotr<6>() ^ e.template rotr<11>() ^ e.template rotr<25>();
-  W sum0 = a.template rotr<2>() ^ a.template rotr<13>() ^ a.template rotr<22>();
-  W choice = g ^ (e & (f ^ g));
+  W sum1 = (e ^ (e ^ e.template rotr<14>()).template rotr<5>()).template rotr<6>();
+  W sum0 = (a ^ (a ^ a.template rotr<9>()).template rotr<11>()).template rotr<2>();
+  W choice = choose(e, f, g);
   W ab = a ^ b;
   W majority = b ^ (ab & bc);
   bc = ab;
@@ -51,12 +53,11 @@ MEGASEAL_INLINE W sha256_next(W w0, W w1, W w9, W w14) {
   return wrap_add(wrap_add(w0, small0), wrap_add(w9, small1));
 }
 
-/// state += compression of the 16 words of `block` (big-endian words already swapped), in every lane.
+/// state += compression of the 16 words of a block (big-endian words already swapped), in every lane. The
+/// block is destroyed: the schedule runs in its place.
 template <class W>
-MEGASEAL_NOINLINE void sha256_compress(W (&state)[8], const W (&block)[16]) {
+MEGASEAL_NOINLINE void sha256_compress(W (&state)[8], W (&w)[16]) {
   const u32* k = sha256_constants();
-  W w[16];
-  for (int i = 0; i < 16; i++) w[i] = block[i];
   W a = state[0], b = state[1], c = state[2], d = state[3];
   W e = state[4], f = state[5], g = state[6], h = state[7];
   W bc = b ^ c;
@@ -109,10 +110,18 @@ struct Sha256Stream {
     for (int i = 0; i < 8; i++) state[i] = s[i];
     total = 64;
   }
-  MEGASEAL_INLINE void compress(const u8* p) {
-    W block[16];
-    for (int i = 0; i < 16; i++) block[i] = W::splat(load_be32(p + 4 * i));
-    sha256_compress(state, block);
+  /// `num` whole blocks. A local copy of the state: g++ 12's code takes 13 % less time over it than over the
+  /// member.
+  MEGASEAL_INLINE void compress(const u8* p, u64 num = 1) {
+    W s[8], block[16];
+    for (int i = 0; i < 8; i++) s[i] = state[i];
+    for (; num != 0; num--, p += 64) {
+      for (int i = 0; i < 16; i++) block[i] = W::splat(load_be32(p + 4 * i));
+      sha256_compress(s, block);
+    }
+    for (int i = 0; i < 8; i++) state[i] = s[i];
+    wipe(s, sizeof s);
+    wipe(block, sizeof block);
   }
   MEGASEAL_NOINLINE void update(const u8* p, u64 len) {
     if (len == 0) return;
@@ -123,9 +132,9 @@ struct Sha256Stream {
       if (total % 64 != 0) return;
       compress(buffer);
     }
-    for (; len >= 64; p += 64, len -= 64, total += 64) compress(p);
-    if (len != 0) copy_bytes(buffer, p, len);
     total += len;
+    compress(p, len / 64);
+    if (len % 64 != 0) copy_bytes(buffer, p + (len & ~u64(63)), len % 64);
   }
   /// Padding (§5.1.1) and the digest as words, in `state`.
   MEGASEAL_NOINLINE void finish() {
@@ -142,16 +151,13 @@ struct Sha256Stream {
     store_be32(buffer + 60, u32(bits));
     compress(buffer);
   }
-  /// The words of `state` as 32 bytes, or the first `len` of them.
-  MEGASEAL_INLINE void digest(u8* out, u64 len = 32) const {
-    u8 bytes[32];
+  /// The words of `state` as bytes.
+  MEGASEAL_INLINE void digest(u8* out) const {
     for (int i = 0; i < 8; i++) {
       u32 x;
       state[i].store(&x);
-      store_be32(bytes + 4 * i, x);
+      store_be32(out + 4 * i, x);
     }
-    copy_bytes(out, bytes, len);
-    wipe(bytes, sizeof bytes);
   }
 };
 

@@ -25,7 +25,7 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
   u32 counter = chacha20_head_len / 64;
   for (u64 at = first; at != item.len;) {
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
-    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter);
+    chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
     mac.update_last(item.out + at, n);
     counter += u32(aead_piece / 64);
     at += n;
@@ -58,7 +58,8 @@ MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
   if (ok) {
     xor_bytes(item.out, item.in, head + 32, first);
     if (first != item.len)
-      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64);
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
+                         head);
   }
   wipe(&state, sizeof state);
   wipe(head, sizeof head);

@@ -97,12 +97,35 @@ struct W128 {
 };
 MEGASEAL_INLINE W128 mul_wide(W64 a, W64 b) { return {(unsigned __int128)a.v * b.v}; }
 
-/// a + b modulo 2^64, and its carry of 0 or 1: together an exact sum. (As a 128-bit sum it would be the same number,
-/// but g++ 12 keeps the upper half of such a sum in memory and takes twice the time over Poly1305.)
-MEGASEAL_INLINE W64 add_carry(W64 a, W64 b, W64& carry) {
-  unsigned long long sum;
-  carry = {u64(__builtin_add_overflow(a.v, b.v, &sum))};
-  return {sum};
+/// x += a over two limbs, and over three: carries go from limb to limb, and the highest limb's sum is exact.
+/// g++ 12 makes three instructions of each carry, or keeps it in memory (Poly1305 takes half as long again),
+/// hence the add-with-carry by name where it is known; clang finds it.
+MEGASEAL_INLINE void add2(W64& x0, W64& x1, W64 a0, W64 a1) {
+#if defined(__x86_64__) && !defined(__clang__)
+  __asm__("add %2, %0\n\tadc %3, %1" : "+&r"(x0.v), "+r"(x1.v) : "rme"(a0.v), "rme"(a1.v) : "cc");
+#else
+  unsigned long long low;
+  const bool carry = __builtin_add_overflow(x0.v, a0.v, &low);
+  x0.v = low;
+  x1.v = x1.v + a1.v + carry;
+#endif
+}
+MEGASEAL_INLINE void add3(W64& x0, W64& x1, W64& x2, W64 a0, W64 a1, W64 a2) {
+#if defined(__x86_64__) && !defined(__clang__)
+  __asm__("add %3, %0\n\tadc %4, %1\n\tadc %5, %2"
+          : "+&r"(x0.v), "+&r"(x1.v), "+r"(x2.v)
+          : "rme"(a0.v), "rme"(a1.v), "rme"(a2.v)
+          : "cc");
+#else
+  unsigned long long low;
+  const bool carry = __builtin_add_overflow(x0.v, a0.v, &low);
+  x0.v = low;
+  unsigned long long middle;
+  const bool carry1 = __builtin_add_overflow(x1.v, a1.v, &middle);
+  const bool carry2 = __builtin_add_overflow(middle, (unsigned long long)carry, &middle);
+  x1.v = middle;
+  x2.v = x2.v + a2.v + carry1 + carry2;
+#endif
 }
 MEGASEAL_INLINE void store_bytes(u8* p, W64 x) { store_le64(p, x.v); }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/cli/files.hpp"
-#include "engine/cli/records.hpp"
+#include "engine/cli/json_text.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/verbs.hpp"
 

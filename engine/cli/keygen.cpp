@@ -3,8 +3,8 @@
 
 #include "engine/cli/files.hpp"
 #include "engine/cli/identities.hpp"
+#include "engine/cli/json_text.hpp"
 #include "engine/cli/lines.hpp"
-#include "engine/cli/records.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/verbs.hpp"
 
@@ -52,7 +52,7 @@ void generate_named(Output& secrets, const Options& options) {
     for (const Line& line : block.lines) {
       const std::string_view name =
           line.text.ends_with('\r') ? line.text.substr(0, line.text.size() - 1) : line.text;
-      if (line.too_long || looks_like_key(name) || !simdjson::validate_utf8(name.data(), name.size())) {
+      if (line.too_long || looks_like_key(name) || !is_utf8(name)) {
         fail("{}: line {}: not a name", display_name(options.names), line.number);
       }
       const SecretKey key = generate();

@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 
 #include "engine/cli/failure.hpp"
 
@@ -19,7 +18,7 @@ void add_engine_options(CLI::App& app, Options& options) {
       ->type_name("NAME");
   app.add_option("--threads", options.threads, "Threads to use; 0: one per CPU")
       ->type_name("N")
-      ->check(CLI::Range(0U, 1024U));
+      ->check(CLI::Range(0U, 1024U).description(""));
   app.add_flag("-q,--quiet", options.quiet, "No warnings and no summary on standard error");
 }
 
@@ -29,39 +28,34 @@ void add_json(CLI::App& verb, Options& options, const char* help) {
 
 // What seal and open share.
 void add_stream_options(CLI::App& verb, Options& options) {
-  static const std::map<std::string, megaseal_format> formats = {
-      {"hpke", MEGASEAL_FORMAT_HPKE},
-      {"sealedbox", MEGASEAL_FORMAT_SEALEDBOX},
-      {"sealedbox-salsa", MEGASEAL_FORMAT_SEALEDBOX_SALSA},
-  };
-  verb.add_option("INPUT", options.inputs, "Files of records; - or none: standard input");
+  verb.add_option("INPUT", options.inputs, "Files of records; - or none: standard input")->type_name("FILE");
   verb.add_option("-o,--output", options.output, "Write here instead of standard output")->type_name("FILE");
   verb.add_option("--rejects", options.rejects,
                   "Write records that failed here, each with its line and the reason")
       ->type_name("FILE");
-  // CLI11 turns the name into the enumerator's number, and says which names there are when it is none of
-  // them.
-  verb.add_option("--format", options.format, "hpke (default), sealedbox or sealedbox-salsa")
-      ->type_name("FORMAT")
-      ->transform(CLI::Transformer(formats))
-      ->check(CLI::IsMember(std::vector<int>{MEGASEAL_FORMAT_HPKE, MEGASEAL_FORMAT_SEALEDBOX,
-                                             MEGASEAL_FORMAT_SEALEDBOX_SALSA})
-                  .description(""));
-  verb.add_option("--framing", "How records are told apart: ndjson")
-      ->type_name("FRAMING")
-      ->check(CLI::IsMember(std::vector<std::string>{"ndjson"}).description(""));
+  verb.add_option("--format", options.format_name, "hpke (default), sealedbox or sealedbox-salsa")
+      ->type_name("FORMAT");
+  verb.add_option("--framing", options.framing, "How records are told apart: ndjson")->type_name("FRAMING");
   verb.add_option("--info", options.info, "HPKE info that both sides give")->type_name("TEXT");
   verb.add_option("--psk-file", options.psk_file, "HPKE pre-shared key: raw bytes, 32 or more")
       ->type_name("FILE");
   verb.add_option("--psk-id", options.psk_id, "Its name; goes with --psk-file")->type_name("TEXT");
   verb.add_option("--max-record", options.max_record, "Reject longer records (default 16 MiB)")
       ->type_name("BYTES")
-      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30));
+      ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30).description(""));
   add_engine_options(verb, options);
   add_json(verb, options, "A summary on standard error, as one JSON object");
 }
 
-void check_stream_options(const Options& options) {
+void check_stream_options(Options& options) {
+  if (options.format_name == "sealedbox") {
+    options.format = MEGASEAL_FORMAT_SEALEDBOX;
+  } else if (options.format_name == "sealedbox-salsa") {
+    options.format = MEGASEAL_FORMAT_SEALEDBOX_SALSA;
+  } else if (options.format_name != "hpke") {
+    fail_usage("--format {}: hpke, sealedbox or sealedbox-salsa", options.format_name);
+  }
+  if (options.framing != "ndjson") fail_usage("--framing {}: only ndjson is there yet", options.framing);
   const bool psk = !options.psk_file.empty();
   if (psk != !options.psk_id.empty()) fail_usage("--psk-file and --psk-id go together");
   if (options.format != MEGASEAL_FORMAT_HPKE && (psk || !options.info.empty())) {
@@ -97,16 +91,16 @@ Options parse_options(int argc, char** argv) {
   add_engine_options(keygen, options);
 
   CLI::App& pub = *app.add_subcommand("pub", "Print the public key of each secret key");
-  pub.add_option("INPUT", options.inputs, "Key files; - or none: standard input");
+  pub.add_option("INPUT", options.inputs, "Key files; - or none: standard input")->type_name("FILE");
 
   CLI::App& seal = *app.add_subcommand("seal", "Seal records {\"msg\": …} to public keys");
   seal.add_option("-r,--recipient", options.recipients,
                   "Public key for records without \"to\"; may be repeated")
       ->type_name("KEY")
-      ->expected(1);
+      ->allow_extra_args(false);
   seal.add_option("-R,--recipients-file", options.recipient_files, "Public keys, one a line, # comments")
       ->type_name("FILE")
-      ->expected(1);
+      ->allow_extra_args(false);
   seal.add_option("--directory", options.directory, "Names for \"to\": lines {\"name\": …, \"key\": …}")
       ->type_name("DIR.ndjson");
   add_stream_options(seal, options);
@@ -115,7 +109,7 @@ Options parse_options(int argc, char** argv) {
   open.add_option("-i,--identity", options.identities,
                   "Secret keys (PEM), one or more in a file; may be repeated")
       ->type_name("KEYFILE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->required();
   open.add_option("--directory", options.directory, "Choose the key by the name in \"to\"")
       ->type_name("DIR.ndjson");

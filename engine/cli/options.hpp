@@ -27,7 +27,9 @@ struct Options {
   std::vector<std::string> recipients;       // -r
   std::vector<std::string> recipient_files;  // -R
   std::vector<std::string> identities;       // -i
-  megaseal_format format = MEGASEAL_FORMAT_HPKE;
+  std::string format_name = "hpke";
+  megaseal_format format = MEGASEAL_FORMAT_HPKE;  // what format_name says
+  std::string framing = "ndjson";
   std::string info;
   std::string psk_file;
   std::string psk_id;

@@ -1,11 +1,12 @@
 #include "engine/cli/records.hpp"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
-#include <array>
 #include <cstring>
 
 #include "engine/cli/base64.hpp"
+#include "engine/cli/json_text.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -36,29 +37,38 @@ bool is_json_number(std::string_view text) {
   return i == text.size();
 }
 
-void append_base64(std::string& out, std::string_view bytes) {
-  const size_t at = out.size();
-  out.resize(at + base64_len(bytes.size()));
-  base64_encode(out.data() + at, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-}
-
-// Which bytes cannot stand in a JSON string as they are.
-constexpr auto kNeedsEscape = [] {
-  std::array<bool, 256> needs{};
-  for (size_t c = 0; c < 0x20; ++c) needs[c] = true;
-  needs['"'] = needs['\\'] = true;
-  return needs;
-}();
-
 }  // namespace
 
+struct RecordParser::State {
+  explicit State(RecordKind kind_) : kind(kind_) {}
+
+  RecordKind kind;
+  simdjson::ondemand::parser parser;
+  // Decoded text is never longer than its JSON, but base64 with escapes in it leaves two decoded forms.
+  std::vector<char> arena;
+  size_t arena_used = 0;
+
+  // Each reads a value into its raw form and, decoded, into `out`. False: it is of another kind.
+  bool read_string(simdjson::ondemand::value& value, std::string_view& out_raw, std::string_view& out);
+  bool read_base64(simdjson::ondemand::value& value, std::string_view& out_raw, std::string_view& out);
+  bool read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw);
+
+  std::string parse_object(Record& out, simdjson::ondemand::object& object);
+  std::string parse(Record& out, const Line& line);
+};
+
+RecordParser::RecordParser(RecordKind kind) : state_(new State(kind)) {}
+RecordParser::~RecordParser() = default;
+
 void RecordParser::begin_block(const LineBlock& block) {
-  arena_used_ = 0;
-  if (arena_.size() < 2 * block.bytes.size()) arena_.resize(2 * block.bytes.size());
+  state_->arena_used = 0;
+  if (state_->arena.size() < 2 * block.bytes.size()) state_->arena.resize(2 * block.bytes.size());
 }
 
-bool RecordParser::read_string(simdjson::ondemand::value& value, std::string_view& out_raw,
-                               std::string_view& out) {
+std::string RecordParser::parse(Record& out, const Line& line) { return state_->parse(out, line); }
+
+bool RecordParser::State::read_string(simdjson::ondemand::value& value, std::string_view& out_raw,
+                                      std::string_view& out) {
   out_raw = trimmed(value.raw_json_token());
   if (out_raw.size() < 2 || out_raw.front() != '"' || out_raw.back() != '"') return false;
   const std::string_view inside = out_raw.substr(1, out_raw.size() - 2);
@@ -68,32 +78,32 @@ bool RecordParser::read_string(simdjson::ondemand::value& value, std::string_vie
   }
   std::string_view decoded;
   if (value.get_string().get(decoded) != simdjson::SUCCESS) return false;
-  char* const at = arena_.data() + arena_used_;
+  char* const at = arena.data() + arena_used;
   std::memcpy(at, decoded.data(), decoded.size());
-  arena_used_ += decoded.size();
+  arena_used += decoded.size();
   out = {at, decoded.size()};
   return true;
 }
 
-bool RecordParser::read_base64(simdjson::ondemand::value& value, std::string_view& out_raw,
-                               std::string_view& out) {
+bool RecordParser::State::read_base64(simdjson::ondemand::value& value, std::string_view& out_raw,
+                                      std::string_view& out) {
   std::string_view text;
   if (!read_string(value, out_raw, text)) return false;
-  char* const at = arena_.data() + arena_used_;
+  char* const at = arena.data() + arena_used;
   size_t len = 0;
   if (!base64_decode(reinterpret_cast<uint8_t*>(at), len, text)) return false;
-  arena_used_ += len;
+  arena_used += len;
   out = {at, len};
   return true;
 }
 
-bool RecordParser::read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw) {
+bool RecordParser::State::read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw) {
   std::string_view unused;
   if (read_string(value, out_raw, unused)) return true;
   return out_raw == "true" || out_raw == "false" || out_raw == "null" || is_json_number(out_raw);
 }
 
-std::string RecordParser::parse_object(Record& out, simdjson::ondemand::object& object) {
+std::string RecordParser::State::parse_object(Record& out, simdjson::ondemand::object& object) {
   enum Field : unsigned { to = 1, id = 2, aad = 4, payload = 8 };
   unsigned seen = 0;
   for (auto field : object) {
@@ -108,26 +118,26 @@ std::string RecordParser::parse_object(Record& out, simdjson::ondemand::object& 
     };
     if (is("to")) {
       if (repeated(to)) return "\"to\" is given twice";
-      if (!read_string(value, out.to_raw, out.to)) return "\"to\" is not a string";
+      if (!read_string(value, out.to_raw, out.to)) return "\"to\" is not a valid string";
     } else if (is("id")) {
       if (repeated(id)) return "\"id\" is given twice";
       if (!read_scalar(value, out.id_raw)) return "\"id\" is not a string, a number, true, false or null";
     } else if (is("aad")) {
       if (repeated(aad)) return "\"aad\" is given twice";
-      if (!read_string(value, out.aad_raw, out.aad)) return "\"aad\" is not a string";
+      if (!read_string(value, out.aad_raw, out.aad)) return "\"aad\" is not a valid string";
     } else if (is("aad_b64")) {
       if (repeated(aad)) return "\"aad\" is given twice";
       out.aad_is_base64 = true;
       if (!read_base64(value, out.aad_raw, out.aad)) return "\"aad_b64\" is not base64";
-    } else if (kind_ == RecordKind::plain && is("msg")) {
+    } else if (kind == RecordKind::plain && is("msg")) {
       if (repeated(payload)) return "\"msg\" is given twice";
       std::string_view raw;
-      if (!read_string(value, raw, out.payload)) return "\"msg\" is not a string";
-    } else if (kind_ == RecordKind::plain && is("msg_b64")) {
+      if (!read_string(value, raw, out.payload)) return "\"msg\" is not a valid string";
+    } else if (kind == RecordKind::plain && is("msg_b64")) {
       if (repeated(payload)) return "\"msg\" is given twice";
       std::string_view raw;
       if (!read_base64(value, raw, out.payload)) return "\"msg_b64\" is not base64";
-    } else if (kind_ == RecordKind::sealed && is("sealed")) {
+    } else if (kind == RecordKind::sealed && is("sealed")) {
       if (repeated(payload)) return "\"sealed\" is given twice";
       std::string_view raw;
       if (!read_base64(value, raw, out.payload)) return "\"sealed\" is not base64";
@@ -139,18 +149,18 @@ std::string RecordParser::parse_object(Record& out, simdjson::ondemand::object& 
     }
   }
   if ((seen & payload) == 0)
-    return kind_ == RecordKind::plain ? "no \"msg\" and no \"msg_b64\"" : "no \"sealed\"";
+    return kind == RecordKind::plain ? "no \"msg\" and no \"msg_b64\"" : "no \"sealed\"";
   return "";
 }
 
-std::string RecordParser::parse(Record& out, const Line& line) {
+std::string RecordParser::State::parse(Record& out, const Line& line) {
   out = Record{};
   out.line = &line;
   if (line.too_long) return "record is longer than --max-record allows";
   simdjson::ondemand::document document;
   const simdjson::padded_string_view text(line.text.data(), line.text.size(),
                                           line.text.size() + LineBlock::kPadding);
-  if (parser_.iterate(text).get(document)) return "not JSON";
+  if (parser.iterate(text).get(document)) return "not JSON";
   simdjson::ondemand::object object;
   if (const auto error = document.get_object().get(object)) {
     return error == simdjson::INCORRECT_TYPE ? "not a JSON object" : "not JSON";
@@ -160,44 +170,6 @@ std::string RecordParser::parse(Record& out, const Line& line) {
     return "more than one JSON value on the line";
   }
   return reason;
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  size_t clean = 0;  // from here to i nothing needs an escape, and is copied in one go
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<uint8_t>(text[i]);
-    if (!kNeedsEscape[c]) continue;
-    out.append(text, clean, i - clean);
-    clean = i + 1;
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
-    }
-  }
-  out.append(text, clean);
-  out += '"';
 }
 
 void append_carried(std::string& out, const Record& record) {
@@ -223,7 +195,7 @@ void append_sealed(std::string& out, const Record& record, std::string_view seal
 void append_opened(std::string& out, const Record& record, std::string_view message) {
   out += '{';
   append_carried(out, record);
-  if (simdjson::validate_utf8(message.data(), message.size())) {
+  if (is_utf8(message)) {
     out += "\"msg\":";
     append_json_string(out, message);
   } else {

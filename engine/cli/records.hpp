@@ -1,8 +1,7 @@
 // Records as NDJSON: {"msg": …} to be sealed, {"sealed": …} to be opened.
 #pragma once
-#include <simdjson.h>
-
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +28,8 @@ enum class RecordKind { plain, sealed };
 
 class RecordParser {
  public:
-  explicit RecordParser(RecordKind kind) : kind_(kind) {}
+  explicit RecordParser(RecordKind kind);
+  ~RecordParser();
 
   /// Call before the first record of a block; frees what the last block's records pointed to.
   void begin_block(const LineBlock& block);
@@ -39,20 +39,10 @@ class RecordParser {
   std::string parse(Record& out, const Line& line);
 
  private:
-  struct String;
-  bool read_string(simdjson::ondemand::value& value, std::string_view& out_raw, std::string_view& out);
-  bool read_base64(simdjson::ondemand::value& value, std::string_view& out_raw, std::string_view& out);
-  bool read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw);
-  std::string parse_object(Record& out, simdjson::ondemand::object& object);
-
-  RecordKind kind_;
-  simdjson::ondemand::parser parser_;
-  std::vector<char> arena_;  // base64 with escapes leaves two decoded forms, each no longer than its JSON
-  size_t arena_used_ = 0;
+  struct State;  // keeps the JSON parser out of this header, which is slow to compile
+  std::unique_ptr<State> state_;
 };
 
-/// Appends `text`, valid UTF-8, as a JSON string.
-void append_json_string(std::string& out, std::string_view text);
 /// Appends the fields that are carried along, each with a comma after it: "to":…,"id":…,"aad":…,
 void append_carried(std::string& out, const Record& record);
 /// Appends a sealed record, and its line feed.

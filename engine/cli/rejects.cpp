@@ -1,11 +1,9 @@
 #include "engine/cli/rejects.hpp"
 
 #include <fcntl.h>
-#include <simdjson.h>
 #include <unistd.h>
 
-#include "engine/cli/base64.hpp"
-#include "engine/cli/records.hpp"
+#include "engine/cli/json_text.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -20,18 +18,16 @@ void append_record(std::string& out, const Line& line) {
     out += "null";
     return;
   }
-  simdjson::dom::parser parser;
-  simdjson::dom::element element;
   std::string_view text = line.text;
   if (text.ends_with('\r')) text.remove_suffix(1);
-  if (parser.parse(text.data(), text.size()).get(element) == simdjson::SUCCESS) {
+  if (is_json(text)) {
     out += text;
-  } else if (simdjson::validate_utf8(text.data(), text.size())) {
+  } else if (is_utf8(text)) {
     append_json_string(out, text);
   } else {
-    std::string base64(base64_len(text.size()), '\0');
-    base64_encode(base64.data(), reinterpret_cast<const uint8_t*>(text.data()), text.size());
-    out += "{\"b64\":\"" + base64 + "\"}";
+    out += "{\"b64\":\"";
+    append_base64(out, text);
+    out += "\"}";
   }
 }
 

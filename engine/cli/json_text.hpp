@@ -1,0 +1,16 @@
+// Writing JSON.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace megaseal::cli {
+
+bool is_utf8(std::string_view text);
+/// Whether `text` is one JSON value.
+bool is_json(std::string_view text);
+/// Appends `text`, valid UTF-8, as a JSON string.
+void append_json_string(std::string& out, std::string_view text);
+/// Appends `bytes` in base64, without quotes.
+void append_base64(std::string& out, std::string_view bytes);
+
+}  // namespace megaseal::cli

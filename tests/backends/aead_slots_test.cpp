@@ -1,0 +1,231 @@
+// The AEAD and secretbox slots against libsodium: every length, ragged tiles, in place, misaligned, failures.
+#include <sodium.h>
+
+#include <algorithm>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/slots.hpp"
+
+namespace megaseal::test {
+namespace {
+
+enum class Cipher { chacha20poly1305, secretbox };
+
+AeadSlot seal_slot(const KernelTable& table, Cipher cipher) {
+  return cipher == Cipher::secretbox ? table.secretbox_seal : table.chacha20poly1305_seal;
+}
+AeadSlot open_slot(const KernelTable& table, Cipher cipher) {
+  return cipher == Cipher::secretbox ? table.secretbox_open : table.chacha20poly1305_open;
+}
+
+/// An item and what libsodium makes of it. The secretbox slot takes the subkey of HChaCha20 and the nonce's tail.
+struct Case {
+  AeadInput input;
+  AeadResult expected;
+};
+
+Case make_case(Random& random, Cipher cipher, size_t len, size_t aad_len) {
+  Case out;
+  out.input.in = random.bytes(len);
+  out.expected.out.resize(len);
+  out.expected.tag.resize(16);
+  const Bytes key = random.bytes(32);
+  if (cipher == Cipher::secretbox) {
+    const Bytes nonce = random.bytes(24);
+    out.input.key.resize(32);
+    crypto_core_hchacha20(out.input.key.data(), nonce.data(), key.data(), nullptr);
+    out.input.nonce.assign(nonce.begin() + 16, nonce.end());
+    crypto_secretbox_xchacha20poly1305_detached(out.expected.out.data(), out.expected.tag.data(), out.input.in.data(),
+                                                len, nonce.data(), key.data());
+  } else {
+    out.input.key = key;
+    out.input.nonce = random.bytes(12);
+    out.input.aad = random.bytes(aad_len);
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+        out.expected.out.data(), out.expected.tag.data(), nullptr, out.input.in.data(), len, out.input.aad.data(),
+        aad_len, nullptr, out.input.nonce.data(), key.data());
+  }
+  return out;
+}
+
+std::vector<AeadInput> inputs_of(const std::vector<Case>& cases) {
+  std::vector<AeadInput> out;
+  for (const Case& c : cases) out.push_back(c.input);
+  return out;
+}
+
+class AeadSlots : public BackendTest {
+ protected:
+  /// Seals and opens `cases` as one tile and compares both ways.
+  void check_tile(Cipher cipher, const std::vector<Case>& cases) {
+    const std::vector<AeadInput> inputs = inputs_of(cases);
+    const std::vector<AeadResult> sealed = seal_tile(seal_slot(table(), cipher), inputs);
+    const std::vector<AeadResult> opened = open_tile(open_slot(table(), cipher), inputs, sealed);
+    for (size_t i = 0; i < cases.size(); ++i) {
+      SCOPED_TRACE("item " + std::to_string(i) + " of " + std::to_string(cases.size()) + ", " +
+                   std::to_string(inputs[i].in.size()) + " bytes, aad " + std::to_string(inputs[i].aad.size()));
+      ASSERT_EQ(sealed[i].out, cases[i].expected.out);
+      ASSERT_EQ(sealed[i].tag, cases[i].expected.tag);
+      ASSERT_EQ(opened[i].status, ItemStatus::ok);
+      ASSERT_EQ(opened[i].out, inputs[i].in);
+    }
+  }
+
+  /// One tile with a failure in each position in turn: only that item is refused.
+  void check_corruption(Cipher cipher) {
+    Random random;
+    const size_t num = 2 * std::max<size_t>(table().lanes, 4) + 1;
+    std::vector<Case> cases;
+    for (size_t i = 0; i < num; ++i)
+      cases.push_back(make_case(random, cipher, random.below(200), random.below(40)));
+    const std::vector<AeadInput> inputs = inputs_of(cases);
+    const std::vector<AeadResult> sealed = seal_tile(seal_slot(table(), cipher), inputs);
+    for (size_t bad = 0; bad < num; ++bad) {
+      std::vector<AeadResult> altered = sealed;
+      std::vector<AeadInput> altered_inputs = inputs;
+      const uint8_t bit = uint8_t(1u << random.below(8));
+      switch (bad % 4) {
+        case 0: altered[bad].tag[random.below(16)] ^= bit; break;
+        case 1: altered_inputs[bad].key[random.below(32)] ^= bit; break;
+        case 2: altered_inputs[bad].nonce[random.below(altered_inputs[bad].nonce.size())] ^= bit; break;
+        case 3:
+          if (altered[bad].out.empty()) altered[bad].tag[15] ^= bit;
+          else altered[bad].out[random.below(altered[bad].out.size())] ^= bit;
+          break;
+      }
+      const std::vector<AeadResult> opened = open_tile(open_slot(table(), cipher), altered_inputs, altered);
+      for (size_t i = 0; i < num; ++i) {
+        SCOPED_TRACE("bad " + std::to_string(bad) + ", item " + std::to_string(i));
+        if (i == bad) {
+          ASSERT_EQ(opened[i].status, ItemStatus::auth_failed);
+        } else {
+          ASSERT_EQ(opened[i].status, ItemStatus::ok);
+          ASSERT_EQ(opened[i].out, inputs[i].in);
+        }
+      }
+    }
+  }
+
+  /// In place, and at every misalignment of key, nonce, aad, text and tag.
+  void check_in_place(Cipher cipher) {
+    Random random;
+    for (size_t shift = 0; shift < 16; ++shift) {
+      for (const size_t len : {size_t(0), size_t(1), size_t(63), size_t(64), size_t(65), size_t(257), size_t(1024)}) {
+        const Case c = make_case(random, cipher, len, 21);
+        const auto shifted = [&](const Bytes& bytes) {
+          Bytes out(shift);
+          out.insert(out.end(), bytes.begin(), bytes.end());
+          return out;
+        };
+        const Bytes key = shifted(c.input.key), nonce = shifted(c.input.nonce), aad = shifted(c.input.aad);
+        Bytes text = shifted(c.input.in), tag = shifted(Bytes(16));
+        const AeadItem item = {key.data() + shift,  nonce.data() + shift, aad.data() + shift,
+                               c.input.aad.size(),  text.data() + shift,  text.data() + shift,
+                               c.input.in.size(),   tag.data() + shift};
+        uint8_t status = 0;
+        const AeadTile tile = {1, &item, &status};
+        seal_slot(table(), cipher)(&tile);
+        SCOPED_TRACE("shift " + std::to_string(shift) + ", " + std::to_string(len) + " bytes");
+        ASSERT_EQ(text, shifted(c.expected.out));
+        ASSERT_EQ(tag, shifted(c.expected.tag));
+        tag[shift] ^= 1;
+        open_slot(table(), cipher)(&tile);
+        ASSERT_EQ(status, uint8_t(ItemStatus::auth_failed));
+        ASSERT_EQ(text, shifted(c.expected.out)) << "a refused item is left as it was";
+        tag[shift] ^= 1;
+        status = 0;
+        open_slot(table(), cipher)(&tile);
+        ASSERT_EQ(status, 0);
+        ASSERT_EQ(text, shifted(c.input.in));
+      }
+    }
+  }
+};
+
+TEST_P(AeadSlots, EveryLengthToFourKiBInTilesOfLikeLength) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
+  Random random;
+  for (size_t len = 0; len <= 4096; len += 8) {
+    std::vector<Case> cases;
+    for (size_t i = 0; i < 8 && len + i <= 4096; ++i)
+      cases.push_back(make_case(random, Cipher::chacha20poly1305, len + i, (len + i) % 67));
+    ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::chacha20poly1305, cases));
+  }
+}
+
+TEST_P(AeadSlots, SecretboxEveryLengthToTwoKiB) {
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  MEGASEAL_NEEDS_SLOT(secretbox_open);
+  Random random;
+  for (size_t len = 0; len <= 2048; len += 8) {
+    std::vector<Case> cases;
+    for (size_t i = 0; i < 8; ++i) cases.push_back(make_case(random, Cipher::secretbox, len + i, 0));
+    ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::secretbox, cases));
+  }
+}
+
+TEST_P(AeadSlots, RaggedTilesOfEverySize) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  Random random;
+  const size_t most = std::min<size_t>(2 * table().tile_items + 1, 200);
+  for (size_t num = 0; num <= most; num += 1 + num / 8) {
+    for (const Cipher cipher : {Cipher::chacha20poly1305, Cipher::secretbox}) {
+      std::vector<Case> cases;
+      for (size_t i = 0; i < num; ++i) {
+        const size_t len = i % 5 == 0 ? 0 : size_t(1) << random.below(12);
+        cases.push_back(make_case(random, cipher, len + random.below(3), random.below(100)));
+      }
+      ASSERT_NO_FATAL_FAILURE(check_tile(cipher, cases));
+    }
+  }
+}
+
+TEST_P(AeadSlots, LongAssociatedData) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  Random random;
+  for (size_t aad_len = 0; aad_len <= 520; ++aad_len)
+    ASSERT_NO_FATAL_FAILURE(
+        check_tile(Cipher::chacha20poly1305, {make_case(random, Cipher::chacha20poly1305, aad_len % 3, aad_len)}));
+}
+
+TEST_P(AeadSlots, CorruptedItemFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
+  check_corruption(Cipher::chacha20poly1305);
+}
+TEST_P(AeadSlots, SecretboxCorruptedItemFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(secretbox_open);
+  check_corruption(Cipher::secretbox);
+}
+
+TEST_P(AeadSlots, EveryBitOfTagAndAadCounts) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
+  Random random;
+  const Case c = make_case(random, Cipher::chacha20poly1305, 100, 20);
+  for (size_t bit = 0; bit < 8 * (16 + 20 + 100); ++bit) {
+    AeadInput input = c.input;
+    AeadResult sealed = c.expected;
+    const size_t at = bit / 8;
+    const uint8_t mask = uint8_t(1u << (bit % 8));
+    if (at < 16) sealed.tag[at] ^= mask;
+    else if (at < 36) input.aad[at - 16] ^= mask;
+    else sealed.out[at - 36] ^= mask;
+    ASSERT_EQ(open_tile(table().chacha20poly1305_open, {input}, {sealed})[0].status, ItemStatus::auth_failed)
+        << "bit " << bit;
+  }
+}
+
+TEST_P(AeadSlots, InPlaceAndMisaligned) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  check_in_place(Cipher::chacha20poly1305);
+}
+TEST_P(AeadSlots, SecretboxInPlaceAndMisaligned) {
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  check_in_place(Cipher::secretbox);
+}
+
+MEGASEAL_ON_EVERY_BACKEND(AeadSlots);
+
+}  // namespace
+}  // namespace megaseal::test

@@ -1,0 +1,168 @@
+// The X25519 slots: against libsodium, on hostile and unusual points, and a hostile one in each position of a tile.
+#include <algorithm>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/points.hpp"
+#include "tests/support/reference.hpp"
+#include "tests/support/slots.hpp"
+
+namespace megaseal::test {
+namespace {
+
+class X25519Slots : public BackendTest {
+ protected:
+  X25519Result shared(const std::vector<Bytes>& secrets, const std::vector<Bytes>& points) {
+    return run_x25519(table().x25519_shared, secrets, points, std::max(secrets.size(), points.size()));
+  }
+  static std::vector<Bytes> many(Random& random, size_t num) {
+    std::vector<Bytes> out;
+    for (size_t i = 0; i < num; ++i) out.push_back(random.bytes(32));
+    return out;
+  }
+};
+
+TEST_P(X25519Slots, RandomAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  for (size_t round = 0; round < 8; ++round) {
+    const std::vector<Bytes> secrets = many(random, 128), points = many(random, 128);
+    const X25519Result result = shared(secrets, points);
+    for (size_t i = 0; i < secrets.size(); ++i) {
+      SCOPED_TRACE("secret " + to_hex(secrets[i]) + ", point " + to_hex(points[i]));
+      ASSERT_EQ(result.out[i], reference::x25519(secrets[i], points[i]));
+      ASSERT_EQ(result.status[i], ItemStatus::ok);
+    }
+  }
+}
+
+TEST_P(X25519Slots, PublicKeysAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  for (size_t num = 0; num <= 130; num += 1 + num / 4) {
+    std::vector<Bytes> secrets = many(random, num);
+    if (num > 3) {
+      secrets[0] = Bytes(32, 0x00);
+      secrets[1] = Bytes(32, 0xff);
+      secrets[2] = Bytes(32, 0x88);  // every signed digit of a comb at its edge
+      secrets[3] = Bytes(32, 0x77);
+    }
+    const X25519Result result = run_x25519(table().x25519_public, secrets, {}, num);
+    for (size_t i = 0; i < num; ++i)
+      ASSERT_EQ(result.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
+  }
+}
+
+TEST_P(X25519Slots, PublicIsSharedWithNine) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  Bytes nine(32, 0);
+  nine[0] = 9;
+  const std::vector<Bytes> secrets = many(random, 100);
+  EXPECT_EQ(run_x25519(table().x25519_public, secrets, {}, 100).out, shared(secrets, {nine}).out);
+}
+
+TEST_P(X25519Slots, StrideZeroSharesOneSecretOrOnePoint) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const std::vector<Bytes> secrets = many(random, 19), points = many(random, 19);
+  const X25519Result one_secret = shared({secrets[0]}, points), one_point = shared(secrets, {points[0]});
+  for (size_t i = 0; i < 19; ++i) {
+    EXPECT_EQ(one_secret.out[i], reference::x25519(secrets[0], points[i]));
+    EXPECT_EQ(one_point.out[i], reference::x25519(secrets[i], points[0]));
+  }
+}
+
+TEST_P(X25519Slots, LowOrderPointsGiveZerosAndSaySo) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  for (const Bytes& point : low_order_all()) {
+    SCOPED_TRACE(to_hex(point));
+    const X25519Result result = shared(many(random, 3), {point});
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(result.status[i], ItemStatus::low_order);
+      EXPECT_TRUE(all_zero(result.out[i]));
+    }
+  }
+}
+
+TEST_P(X25519Slots, HostilePointInEachPositionFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const size_t num = 2 * std::max<size_t>(table().lanes, 4) + 1;
+  const std::vector<Bytes> hostile = low_order_all();
+  const std::vector<Bytes> secrets = many(random, num), points = many(random, num);
+  const X25519Result clean = shared(secrets, points);
+  for (size_t bad = 0; bad < num; ++bad) {
+    std::vector<Bytes> mixed = points;
+    mixed[bad] = hostile[bad % hostile.size()];
+    const X25519Result result = shared(secrets, mixed);
+    for (size_t i = 0; i < num; ++i) {
+      ASSERT_EQ(result.status[i], i == bad ? ItemStatus::low_order : ItemStatus::ok) << i << " beside " << bad;
+      ASSERT_EQ(result.out[i], i == bad ? Bytes(32) : clean.out[i]) << i << " beside " << bad;
+    }
+  }
+}
+
+TEST_P(X25519Slots, WholeTileHostile) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const X25519Result result = shared(many(random, 70), {low_order_canonical()[2]});
+  for (size_t i = 0; i < 70; ++i) {
+    EXPECT_EQ(result.status[i], ItemStatus::low_order);
+    EXPECT_TRUE(all_zero(result.out[i]));
+  }
+}
+
+TEST_P(X25519Slots, NonCanonicalPointsAreReducedAndTheHighBitIgnored) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const std::vector<Bytes> points = noncanonical_good();
+  const std::vector<Bytes> secrets = many(random, points.size());
+  const X25519Result result = shared(secrets, points);
+  for (size_t i = 0; i < points.size(); ++i) {
+    SCOPED_TRACE(to_hex(points[i]));
+    Bytes canonical = points[i];
+    canonical[31] &= 0x7f;
+    if (canonical[31] == 0x7f && canonical[30] == 0xff) {  // p + k is k
+      const uint8_t k = uint8_t(canonical[0] - 0xed);
+      canonical.assign(32, 0);
+      canonical[0] = k;
+    }
+    EXPECT_EQ(result.out[i], reference::x25519(secrets[i], canonical));
+    EXPECT_EQ(result.status[i], ItemStatus::ok);
+  }
+}
+
+TEST_P(X25519Slots, SmallPointsOnCurveAndTwist) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const std::vector<Bytes> points = small_points();
+  const std::vector<Bytes> secrets = many(random, points.size());
+  const X25519Result result = shared(secrets, points);
+  for (size_t i = 0; i < points.size(); ++i)
+    EXPECT_EQ(result.out[i], reference::x25519(secrets[i], points[i])) << "u = " << int(points[i][0]);
+}
+
+TEST_P(X25519Slots, SecretsAreClamped) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const Bytes secret = random.bytes(32), point = random.bytes(32);
+  Bytes clamped = secret;
+  clamped[0] &= 0xf8;
+  clamped[31] = uint8_t((clamped[31] & 0x7f) | 0x40);
+  Bytes unclamped = clamped;
+  unclamped[0] |= 0x07;
+  unclamped[31] ^= 0xc0;
+  const X25519Result result = shared({secret, clamped, unclamped}, {point});
+  EXPECT_EQ(result.out[0], result.out[1]);
+  EXPECT_EQ(result.out[2], result.out[1]);
+  const X25519Result publics = run_x25519(table().x25519_public, {clamped, unclamped}, {}, 2);
+  EXPECT_EQ(publics.out[0], publics.out[1]);
+}
+
+MEGASEAL_ON_EVERY_BACKEND(X25519Slots);
+
+}  // namespace
+}  // namespace megaseal::test

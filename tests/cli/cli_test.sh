@@ -1,0 +1,530 @@
+#!/bin/bash
+# Tests of the megaseal command: cli_test.sh MEGASEAL CASE. Exit 77: skipped, with the reason on the last line.
+set -uo pipefail
+megaseal=$1
+case_name=$2
+main_job=${3:-}
+unset MEGASEAL_BACKEND
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+umask 022
+
+fail() {
+  printf 'FAILED, line %s: %s\n' "${BASH_LINENO[1]}" "$*" >&2
+  [[ -s err ]] && sed 's/^/  stderr: /' err >&2
+  exit 1
+}
+skip() {
+  printf 'skipped: %s\n' "$*"
+  exit 77
+}
+# expect CODE COMMAND…: the exit code; standard output in `out`, standard error in `err`.
+expect() {
+  local want=$1 got=0
+  shift
+  "$@" >out 2>err || got=$?
+  [[ $got == "$want" ]] || fail "exit $got instead of $want: $*"
+}
+same() { [[ $1 == "$2" ]] || fail "$(printf '%q\ninstead of\n%q' "$1" "$2")"; }
+contains() { grep -qF -- "$2" "$1" || fail "$1 lacks: $2 ($(head -c 500 "$1"))"; }
+empty() { [[ ! -s $1 ]] || fail "$1 is not empty: $(head -c 500 "$1")"; }
+lines() { wc -l <"$1"; }
+key() {
+  "$megaseal" keygen -o "$1.pem" 2>"$1.pub" || fail "keygen"
+}
+public() { cat "$1.pub"; }
+# seal_open TEXT-OF-RECORDS [OPTIONS…]: seals to key a and opens again; what comes out, without "to".
+seal_open() {
+  local records=$1
+  shift
+  "$megaseal" seal -r "$(public a)" "$@" <<<"$records" >sealed || fail "seal"
+  "$megaseal" open -i a.pem "$@" <sealed | sed 's/^{"to":"[^"]*",/{/'
+}
+
+# --- keys ---------------------------------------------------------------------------------------------
+
+test_keygen_writes_a_private_file_and_prints_the_public_key() {
+  expect 0 "$megaseal" keygen -o a.pem
+  empty out
+  same "$(stat -c %a a.pem)" 600
+  grep -qE '^megaseal1[02-9ac-hj-np-z]{58}$' err || fail "not a public key: $(cat err)"
+  same "$(lines err)" 1
+  same "$("$megaseal" pub a.pem)" "$(cat err)"
+  same "$("$megaseal" pub <a.pem)" "$(cat err)"
+  same "$(ls)" "$(printf 'a.pem\nerr\nout')"
+}
+test_keygen_to_standard_output() {
+  "$megaseal" keygen 2>pub | "$megaseal" pub >out || fail "pipe"
+  same "$(cat out)" "$(cat pub)"
+}
+test_keygen_overwrites_only_with_force() {
+  key a
+  cp a.pem before
+  expect 1 "$megaseal" keygen -o a.pem
+  contains err "a.pem exists"
+  cmp -s a.pem before || fail "overwritten"
+  expect 0 "$megaseal" keygen --force -o a.pem
+  cmp -s a.pem before && fail "not overwritten"
+  same "$(stat -c %a a.pem)" 600
+}
+test_keygen_for_names_makes_a_directory() {
+  printf 'alice\nbob "the\\builder"\n' >names
+  expect 0 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+  same "$(grep -c BEGIN keys.pem)" 2
+  same "$(lines dir.ndjson)" 2
+  same "$("$megaseal" pub keys.pem)" "$(sed -E 's/.*"key":"([^"]*)".*/\1/' dir.ndjson)"
+  expect 0 "$megaseal" seal --directory dir.ndjson <<<'{"to":"bob \"the\\builder\"","msg":"x"}'
+  cp out sealed
+  expect 0 "$megaseal" open -i keys.pem --directory dir.ndjson sealed
+  same "$(cat out)" '{"to":"bob \"the\\builder\"","msg":"x"}'
+}
+test_openssl_reads_our_keys() {
+  command -v openssl >/dev/null || skip "no openssl"
+  key a
+  openssl pkey -in a.pem -pubout -outform DER 2>/dev/null | tail -c 32 | base64 >pub64
+  # Base64 of 32 bytes is a public key's text too: what is sealed to openssl's form opens with our file.
+  expect 0 "$megaseal" seal -r "$(cat pub64)" <<<'{"msg":"x"}'
+  contains out "$(public a)"
+  openssl pkey -in a.pem 2>/dev/null | cmp -s - a.pem || fail "openssl writes the key in another form"
+}
+test_we_read_openssl_keys() {
+  command -v openssl >/dev/null || skip "no openssl"
+  openssl genpkey -algorithm X25519 -out a.pem
+  "$megaseal" pub a.pem >a.pub 2>/dev/null || fail "pub"
+  same "$(seal_open '{"msg":"x"}')" '{"msg":"x"}'
+  sed 's/$/\r/' a.pem >crlf.pem
+  same "$("$megaseal" pub crlf.pem 2>/dev/null)" "$(public a)"
+  (echo "a comment"; openssl pkey -in a.pem -pubout; cat a.pem) >more.pem
+  same "$("$megaseal" pub more.pem 2>/dev/null)" "$(public a)"
+}
+test_other_keys_are_refused() {
+  command -v openssl >/dev/null || skip "no openssl"
+  openssl genpkey -algorithm ED25519 -out ed.pem
+  openssl genpkey -algorithm X25519 -aes256 -pass pass:secret -out encrypted.pem
+  key a
+  (cat a.pem; cat ed.pem) >second.pem
+  chmod 600 ./*.pem
+  for file in ed encrypted second; do
+    expect 1 "$megaseal" pub $file.pem
+    contains err "not an unencrypted X25519 secret key"
+  done
+  head -c 60 a.pem >short.pem
+  expect 1 "$megaseal" pub short.pem
+  expect 1 "$megaseal" pub /dev/null
+  expect 1 "$megaseal" pub missing.pem
+  contains err "missing.pem"
+}
+test_shared_key_file_gets_a_warning() {
+  key a
+  chmod 644 a.pem
+  expect 0 "$megaseal" open -i a.pem </dev/null
+  contains err "can be read by others"
+  expect 0 "$megaseal" open --quiet -i a.pem </dev/null
+  empty err
+}
+test_bad_public_keys_are_usage_errors() {
+  key a
+  local good bad
+  good=$(public a)
+  bad=${good%?}$([[ $good == *q ]] && echo p || echo q)
+  for text in "$bad" "${good^}" abc "" AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+    AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= /////////////////////////////////////////38= \
+    CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==; do
+    expect 2 "$megaseal" seal -r "$text" </dev/null
+    empty out
+  done
+  expect 2 "$megaseal" seal -r AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= </dev/null
+  contains err "low order"
+  expect 2 "$megaseal" seal -r /////////////////////////////////////////38= </dev/null
+  contains err "canonical"
+  expect 0 "$megaseal" seal -r "${good^^}" <<<'{"msg":"x"}'
+  contains out "$good"
+}
+
+# --- sealing and opening ---------------------------------------------------------------------------------
+
+test_round_trip() {
+  key a
+  same "$(seal_open '{"msg":"hello"}')" '{"msg":"hello"}'
+  same "$(seal_open '{"msg":""}')" '{"msg":""}'
+  same "$(seal_open '{"msg":"\u0000\u001f\"\\\/\b\f\n\r\tü\u00fc😀\ud83d\ude00"}')" \
+    '{"msg":"\u0000\u001f\"\\/\b\f\n\r\tüü😀😀"}'
+}
+test_round_trip_of_bytes() {
+  key a
+  same "$(seal_open '{"msg_b64":"AP+A"}')" '{"msg_b64":"AP+A"}'
+  same "$(seal_open '{"msg_b64":"\/w"}')" '{"msg_b64":"/w=="}'
+  same "$(seal_open '{"msg_b64":"aGk="}')" '{"msg":"hi"}'
+  same "$(seal_open '{"msg_b64":""}')" '{"msg":""}'
+}
+test_fields_are_carried_as_they_stand() {
+  key a
+  local fields='"id":"\u0041","aad":"\/x"'
+  same "$(seal_open "{\"msg\":\"m\", \"aad\" : \"\\/x\" , \"id\" :\"\\u0041\" }")" "{$fields,\"msg\":\"m\"}"
+  grep -qE '^\{"to":"[^"]*","id":"\\u0041","aad":"\\/x","sealed":"[^"]*"\}$' sealed || fail "order: $(cat sealed)"
+  for id in 0 -1.5e+300 123456789012345678901234567890 true null '""'; do
+    same "$(seal_open "{\"id\":$id,\"msg\":\"m\"}")" "{\"id\":$id,\"msg\":\"m\"}"
+  done
+  same "$(seal_open '{"aad_b64":"/w==","msg":"m"}')" '{"aad_b64":"/w==","msg":"m"}'
+}
+test_the_format_is_hpke_of_the_right_length() {
+  key a
+  "$megaseal" seal -r "$(public a)" <<<'{"msg":"12345"}' >sealed
+  same "$(sed -E 's/.*"sealed":"([^"]*)".*/\1/' sealed | base64 -d | wc -c)" 53
+}
+test_aad_is_bound() {
+  key a
+  "$megaseal" seal -r "$(public a)" <<<'{"msg":"m","aad":"one"}' | sed 's/"one"/"two"/' >sealed
+  expect 4 "$megaseal" open -i a.pem sealed
+  empty out
+}
+test_sealed_boxes() {
+  key a
+  for format in sealedbox sealedbox-salsa; do
+    same "$(seal_open '{"msg":"m"}' --format $format)" '{"msg":"m"}'
+    expect 4 "$megaseal" open -i a.pem sealed
+    expect 3 "$megaseal" seal -r "$(public a)" --format $format <<<'{"msg":"m","aad":"a"}'
+    contains err "bind no associated data"
+  done
+}
+test_info_is_bound() {
+  key a
+  same "$(seal_open '{"msg":"m"}' --info context)" '{"msg":"m"}'
+  expect 4 "$megaseal" open -i a.pem sealed
+  expect 4 "$megaseal" open -i a.pem --info other sealed
+}
+test_psk() {
+  key a
+  head -c 32 /dev/urandom >psk && chmod 600 psk
+  same "$(seal_open '{"msg":"m"}' --psk-file psk --psk-id name)" '{"msg":"m"}'
+  expect 4 "$megaseal" open -i a.pem sealed
+  expect 4 "$megaseal" open -i a.pem --psk-file psk --psk-id other sealed
+  expect 2 "$megaseal" open -i a.pem --psk-file psk sealed
+  expect 2 "$megaseal" open -i a.pem --psk-id name sealed
+  head -c 31 psk >short && chmod 600 short
+  expect 1 "$megaseal" seal -r "$(public a)" --psk-file short --psk-id name
+}
+test_many_recipients_get_one_copy_each() {
+  key a
+  key b
+  key c
+  printf '# friends\n\n  %s  # b\n%s\r\n' "$(public b)" "$(public c)" >friends
+  "$megaseal" seal -r "$(public a)" -R friends -r "$(public a)" <<<'{"id":1,"msg":"m"}' >sealed || fail "seal"
+  same "$(lines sealed)" 3
+  for who in a b c; do
+    expect 4 "$megaseal" open -i $who.pem sealed
+    same "$(cat out)" "{\"to\":\"$(public $who)\",\"id\":1,\"msg\":\"m\"}"
+  done
+  expect 0 "$megaseal" open -i a.pem -i b.pem -i c.pem sealed
+  same "$(lines out)" 3
+  printf 'nonsense\n' >>friends
+  expect 1 "$megaseal" seal -R friends </dev/null
+  contains err "friends: line 5"
+}
+test_directory() {
+  key a
+  key b
+  printf '{"name":"alice","key":"%s"}\n{"key":"%s","name":"bob"}\n' "$(public a)" "$(public b)" >dir
+  printf '{"to":"bob","msg":"for b"}\n{"to":"al\\u0069ce","msg":"for a"}\n{"to":"%s","msg":"by key"}\n' \
+    "$(public a)" >in
+  expect 0 "$megaseal" seal --directory dir in
+  cp out sealed
+  same "$(sed -E 's/,"sealed.*//' sealed)" "$(sed -E 's/,"msg.*//' in)"
+  cat a.pem b.pem >both.pem && chmod 600 both.pem
+  expect 0 "$megaseal" open -i both.pem --directory dir sealed
+  same "$(cat out)" "$(cat in)"
+  # Without the directory every key is tried.
+  expect 0 "$megaseal" open -i both.pem sealed
+  same "$(cat out)" "$(cat in)"
+  expect 4 "$megaseal" open -i a.pem --directory dir sealed
+  contains err "line 1: sealed to another key"
+  same "$(lines out)" 2
+}
+test_bad_directories() {
+  key a
+  local good="{\"name\":\"alice\",\"key\":\"$(public a)\"}"
+  for bad in "$good" '{"name":"x"}' '{"name":"x","key":"y"}' 'x' '{"name":"x","key":1}' \
+    "{\"name\":\"$(public a)\",\"key\":\"$(public a)\"}" "${good%?},\"more\":1}"; do
+    printf '%s\n%s\n' "$good" "$bad" >dir
+    expect 1 "$megaseal" seal --directory dir </dev/null
+    contains err "dir: line 2: "
+  done
+}
+test_every_key_is_tried_in_turn() {
+  for who in a b c d; do key $who; done
+  for who in d a c b; do
+    for i in 1 2 3; do "$megaseal" seal -r "$(public $who)" <<<"{\"msg\":\"$who$i\"}" || fail "seal"; done
+  done | sed -E 's/"to":"[^"]*",//' >sealed
+  expect 0 "$megaseal" open -i a.pem -i b.pem -i c.pem -i d.pem sealed
+  same "$(tr -d '\n' <out | tr -d '{}":')" msgd1msgd2msgd3msga1msga2msga3msgc1msgc2msgc3msgb1msgb2msgb3
+  expect 4 "$megaseal" open -i a.pem -i b.pem -i c.pem sealed
+  same "$(lines out)" 9
+  contains err "3 did not open"
+}
+test_order_and_large_input() {
+  key a
+  seq 1 30000 | awk '{printf "{\"id\":%d,\"msg\":\"message %d%*s\"}\n", $1, $1, $1 % 300, ""}' >in
+  "$megaseal" seal -r "$(public a)" in | "$megaseal" open -i a.pem | sed 's/"to":"[^"]*",//' >opened || fail "pipe"
+  cmp -s in opened || fail "differs: $(diff in opened | head -c 400)"
+}
+test_several_inputs_and_output_file() {
+  key a
+  printf '{"msg":"1"}\n\n{"msg":"2"}' >one
+  printf '{"msg":"3"}\nbad\n' >two
+  expect 3 "$megaseal" seal -r "$(public a)" -o sealed --rejects rejects one - two <<<'{"msg":"in between"}'
+  contains err "two: line 2: not a JSON object"
+  same "$(cat rejects)" '{"file":"two","line":2,"reason":"not a JSON object","record":"bad"}'
+  same "$("$megaseal" open -i a.pem sealed | sed -E 's/.*"msg":"(.*)"\}/\1/' | tr '\n' ,)" "1,2,in between,3,"
+  same "$(find . -name '*.part.*')" ""
+}
+test_output_appears_only_when_whole() {
+  key a
+  printf 'before' >sealed
+  expect 1 "$megaseal" seal -r "$(public a)" -o sealed /dev/null missing
+  same "$(cat sealed)" before
+  same "$(find . -name '*.part.*')" ""
+  [[ -w /dev/full ]] || return 0
+  "$megaseal" seal -r "$(public a)" <<<'{"msg":"x"}' >/dev/full 2>err
+  same $? 1
+  contains err "No space left"
+}
+test_records_that_trickle_are_not_held_back() {
+  key a
+  mkfifo pipe
+  "$megaseal" seal -r "$(public a)" <pipe >sealed &
+  exec 7>pipe
+  printf '{"msg":"first"}\n{"msg":"sec' >&7
+  for _ in $(seq 100); do
+    [[ -s sealed ]] && break
+    sleep 0.1
+  done
+  same "$(lines sealed)" 1
+  printf 'ond"}\n' >&7
+  exec 7>&-
+  wait $! || fail "seal"
+  same "$("$megaseal" open -i a.pem sealed | lines /dev/stdin)" 2
+}
+
+# --- what can be wrong -------------------------------------------------------------------------------------
+
+test_empty_input() {
+  key a
+  expect 0 "$megaseal" seal -r "$(public a)" </dev/null
+  empty out
+  empty err
+  expect 0 "$megaseal" open -i a.pem </dev/null
+  expect 0 "$megaseal" seal -r "$(public a)" <<<$' \n\n\r\n'
+  empty out
+}
+test_closed_streams() {
+  key a
+  "$megaseal" seal -r "$(public a)" <&- >out 2>err
+  same $? 1
+  contains err "cannot read standard input"
+  "$megaseal" seal -r "$(public a)" <<<'{"msg":"x"}' >&- 2>err
+  same $? 1
+  contains err "cannot write standard output"
+  "$megaseal" seal -r abc 2>&-
+  same $? 2
+  "$megaseal" keygen -o b.pem >&- 2>&- <&-
+  same $? 0
+  "$megaseal" pub b.pem >out || fail "keygen with closed streams wrote no key"
+}
+test_bad_records_are_rejected_and_the_rest_is_done() {
+  key a
+  local -a bad=(
+    'nonsense|not a JSON object'
+    '{"msg":"x"|not JSON'
+    '{"msg":"x",}|not JSON'
+    '{"msg":"x"} {"msg":"y"}|more than one JSON value on the line'
+    '[1]|not a JSON object'
+    '{}|no "msg" and no "msg_b64"'
+    '{"msg":1}|"msg" is not a valid string'
+    '{"msg":"\x"}|"msg" is not a valid string'
+    '{"msg":"\ud800"}|"msg" is not a valid string'
+    '{"msg":"x","msg":"y"}|"msg" is given twice'
+    '{"msg":"x","msg_b64":"eA=="}|"msg" is given twice'
+    '{"msg_b64":"e"}|"msg_b64" is not base64'
+    '{"msg_b64":"e==="}|"msg_b64" is not base64'
+    '{"msg_b64":"eB=="}|"msg_b64" is not base64'
+    '{"msg_b64":"e A="}|"msg_b64" is not base64'
+    '{"msg":"x","extra":1}|unknown field "extra"'
+    '{"sealed":"x"}|unknown field "sealed"'
+    '{"msg":"x","to":"bob"}|unknown recipient "bob"'
+    '{"msg":"x","to":7}|"to" is not a valid string'
+    '{"msg":"x","to":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}|low order'
+    '{"msg":"x","id":{}}|"id" is not'
+    '{"msg":"x","id":01}|"id" is not'
+    '{"msg":"x","aad":[]}|"aad" is not'
+    '{"msg":"x","aad":"a","aad_b64":"YQ=="}|"aad" is given twice'
+  )
+  local entry record reason
+  for entry in "${bad[@]}"; do
+    record=${entry%%|*}
+    reason=${entry#*|}
+    printf '{"msg":"before"}\n%s\n{"msg":"after"}\n' "$record" >in
+    expect 3 "$megaseal" seal -r "$(public a)" --rejects rejects in
+    same "$(lines out)" 2
+    contains err "line 2: "
+    contains err "$reason"
+    same "$(lines rejects)" 1
+    same "$(grep -c '^{"line":2,"reason":"' rejects)" 1
+  done
+}
+test_rejects_can_be_done_again() {
+  key a
+  printf '{"to":"bob","id":1,"msg":"x"}\nnot "json"\n{"msg":"\xff"}\n' >in
+  expect 3 "$megaseal" seal --rejects rejects in
+  same "$(stat -c %a rejects)" 600
+  same "$(cat rejects)" '{"line":1,"reason":"unknown recipient \"bob\"","record":{"to":"bob","id":1,"msg":"x"}}
+{"line":2,"reason":"not a JSON object","record":"not \"json\""}
+{"line":3,"reason":"not JSON","record":{"b64":"eyJtc2ciOiL/In0="}}'
+  empty out
+  expect 0 "$megaseal" seal -r "$(public a)" --rejects rejects /dev/null
+  empty rejects
+}
+test_a_record_without_recipient() {
+  expect 3 "$megaseal" seal <<<'{"msg":"x"}'
+  contains err 'line 1: no "to"'
+}
+test_records_that_do_not_open() {
+  key a
+  key b
+  "$megaseal" seal -r "$(public a)" <<<'{"msg":"good"}' >good
+  local text
+  text=$(sed -E 's/.*"sealed":"([^"]*)".*/\1/' good)
+  local flipped
+  flipped=$([[ ${text:60:1} == A ]] && echo "${text:0:60}B${text:61}" || echo "${text:0:60}A${text:61}")
+  local sealed
+  for sealed in "$flipped" "${text:0:64}" "${text:0:60}" "" AAAA; do
+    printf '{"sealed":"%s"}\n{"sealed":"%s"}\n' "$sealed" "$text" >in
+    expect 4 "$megaseal" open -i a.pem --rejects rejects in
+    same "$(cat out)" '{"msg":"good"}'
+    same "$(grep -c '^{"line":1,"reason":"' rejects)" 1
+    contains rejects "\"record\":{\"sealed\":\"$sealed\"}}"
+  done
+  expect 4 "$megaseal" open -i b.pem good
+  # An enc of low order: a shared secret of zeros.
+  expect 4 "$megaseal" open -i a.pem <<<"{\"sealed\":\"$(head -c 64 /dev/zero | base64 -w0)\"}"
+}
+test_malformed_and_unopened_together_are_4() {
+  key a
+  printf 'bad\n{"sealed":"AAAA"}\n' >in
+  expect 4 "$megaseal" open -i a.pem in
+  contains err "of 2 records 1 rejected, 1 did not open"
+  expect 3 "$megaseal" open -i a.pem <<<'{"msg":"x"}'
+  expect 3 "$megaseal" open -i a.pem <<<'{"sealed":"A"}'
+  expect 3 "$megaseal" open -i a.pem <<<'{"sealed":1}'
+}
+test_oversized_records_are_passed_over() {
+  key a
+  (printf '{"msg":"'; head -c 3000000 /dev/zero | tr '\0' x; printf '"}\n{"msg":"after"}\n') >in
+  expect 3 "$megaseal" seal -r "$(public a)" --max-record 2000000 --rejects rejects in
+  same "$(lines out)" 1
+  contains err "line 1: record is longer"
+  same "$(cat rejects)" '{"line":1,"reason":"record is longer than --max-record allows","record":null}'
+  expect 0 "$megaseal" seal -r "$(public a)" in
+  "$megaseal" open -i a.pem <out | sed 's/"to":"[^"]*",//' | cmp -s - in || fail "differs"
+}
+test_control_characters_do_not_reach_the_terminal() {
+  expect 3 "$megaseal" seal <<<'{"to":"\u001b[31mred","msg":"x"}'
+  contains err '?[31mred'
+}
+test_usage_errors() {
+  key a
+  expect 2 "$megaseal"
+  expect 2 "$megaseal" frobnicate
+  expect 2 "$megaseal" seal --frobnicate
+  expect 2 "$megaseal" open </dev/null
+  expect 2 "$megaseal" seal --format rot13 -r "$(public a)"
+  contains err "rot13"
+  expect 2 "$megaseal" seal --framing morse -r "$(public a)"
+  expect 2 "$megaseal" seal --threads 2000 -r "$(public a)"
+  expect 2 "$megaseal" seal --threads x -r "$(public a)"
+  expect 2 "$megaseal" seal --format sealedbox --info x -r "$(public a)"
+  expect 2 "$megaseal" keygen --names x
+  expect 1 "$megaseal" seal -r "$(public a)" missing
+  contains err "cannot open missing"
+}
+
+# --- the machine --------------------------------------------------------------------------------------------
+
+test_help_and_version() {
+  expect 0 "$megaseal" --version
+  grep -qE '^megaseal [0-9]+\.[0-9]+\.[0-9]+$' out || fail "version: $(cat out)"
+  expect 0 "$megaseal" --help
+  local verb
+  for verb in keygen pub seal open info selftest; do
+    contains out "$verb"
+    expect 0 "$megaseal" $verb --help
+    [[ $(lines out) -le 40 ]] || fail "help of $verb is longer than a screen"
+    expect 0 "$megaseal" --help
+  done
+}
+test_unknown_backend_is_5() {
+  key a
+  expect 5 "$megaseal" --backend nonsense info
+  contains err "unknown backend nonsense"
+  contains err "scalar"
+  expect 5 "$megaseal" info --backend nonsense
+  expect 5 "$megaseal" selftest --backend nonsense
+  expect 5 "$megaseal" seal -r "$(public a)" --backend nonsense </dev/null
+  expect 5 "$megaseal" open -i a.pem --backend nonsense </dev/null
+  MEGASEAL_BACKEND=nonsense expect 5 "$megaseal" info
+}
+test_forced_backend() {
+  expect 0 "$megaseal" --backend scalar info --json
+  contains out '"forced":"scalar"'
+  contains out '"hpke_seal":"scalar"'
+  MEGASEAL_BACKEND=scalar expect 0 "$megaseal" info --json
+  contains out '"forced":"scalar"'
+  MEGASEAL_BACKEND=nonsense expect 0 "$megaseal" info --backend scalar
+  MEGASEAL_BACKEND='' expect 0 "$megaseal" info --json
+  contains out '"forced":null'
+}
+test_info_and_selftest() {
+  expect 0 "$megaseal" info
+  contains out "scalar"
+  contains out "hpke_seal"
+  expect 0 "$megaseal" selftest
+  contains out "self-test passed"
+  expect 0 "$megaseal" selftest --json
+  contains out '{"passed":true,"backends":['
+  expect 0 "$megaseal" info --threads 1 --json
+  contains out '"threads":1'
+}
+test_summary_as_json() {
+  key a
+  printf '{"msg":"four"}\nbad\n' >in
+  expect 3 "$megaseal" seal -q --json -r "$(public a)" in
+  contains err '{"records":2,"done":1,"plaintext_bytes":4,"rejected":1,"not_opened":0,"seconds":'
+  same "$(lines err)" 1
+}
+main_job() {
+  [[ -n $main_job ]] || skip "this build leaves the benchmarks out"
+  [[ -d /usr/share/games/fortunes ]] || skip "no fortunes"
+  expect 0 "$main_job" --command "$megaseal" --work . --count 3000
+  same "$(tail -n 1 out)" "3,000 of 3,000 opened"
+  printf '{"to":"alice","msg":"x"}\n{"msg":"for nobody by name","aad":"a"}\n{"to":"bob","msg_b64":"/w=="}\n' >in
+  expect 0 "$main_job" --command "$megaseal" --work . in
+  same "$(tail -n 1 out)" "3 of 3 opened"
+  expect 0 "$main_job" --command "$megaseal" --work . in --count 10
+  same "$(tail -n 1 out)" "10 of 10 opened"
+  expect 1 "$main_job" --command "$megaseal" --work . missing
+  printf '{"to":"alice","msg":"x","unknown":1}\n' >>in
+  expect 1 "$main_job" --command "$megaseal" --work . in
+  same "$(tail -n 1 out)" "3 of 4 opened"
+  expect 2 "$main_job" --command "$megaseal" --count many
+  MEGASEAL_BACKEND=nonsense expect 1 "$main_job" --command "$megaseal" --work .
+  contains err "unknown backend nonsense"
+  same "$(find . -name 'main-job.*')" ""
+}
+
+if declare -F "test_$case_name" >/dev/null; then
+  "test_$case_name"
+elif [[ $case_name == main_job ]]; then
+  main_job
+else
+  fail "no such case: $case_name"
+fi

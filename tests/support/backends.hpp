@@ -1,0 +1,74 @@
+// Tests that run once per row of backends.def, each under its backend's name. A backend that this machine cannot run is
+// skipped by name; one whose self-test failed is run all the same, so that the tests say what is wrong with it.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "backends/registry.hpp"
+#include "megaseal/megaseal.h"
+
+namespace megaseal {
+inline void PrintTo(const BackendRow* row, std::ostream* out) { *out << row->name; }
+}  // namespace megaseal
+
+namespace megaseal::test {
+
+inline std::vector<const BackendRow*> all_backends() {
+  std::vector<const BackendRow*> out;
+  for (const BackendRow& row : backend_rows()) out.push_back(&row);
+  return out;
+}
+
+/// What the library says of the backend called `name`.
+inline megaseal_backend_info backend_info(const std::string& name) {
+  for (size_t i = 0; i < megaseal_num_backends(); ++i) {
+    megaseal_backend_info info = {};
+    info.struct_size = sizeof info;
+    if (megaseal_get_backend_info(i, &info) == MEGASEAL_ERROR_NONE && name == info.name) return info;
+  }
+  ADD_FAILURE() << "backends.def has " << name << ", the library does not list it";
+  return {};
+}
+
+inline bool runs_here(const BackendRow& row) {
+  const megaseal_backend_info info = backend_info(row.name);
+  return info.state == MEGASEAL_BACKEND_AVAILABLE || info.state == MEGASEAL_BACKEND_SELFTEST_FAILED;
+}
+
+/// Names of the backends that an engine can be forced to here.
+inline std::vector<std::string> available_backends() {
+  std::vector<std::string> out;
+  for (const BackendRow& row : backend_rows())
+    if (backend_info(row.name).state == MEGASEAL_BACKEND_AVAILABLE) out.push_back(row.name);
+  return out;
+}
+
+class BackendTest : public ::testing::TestWithParam<const BackendRow*> {
+ protected:
+  void SetUp() override {
+    const BackendRow& row = *GetParam();
+    RecordProperty("backend", row.name);
+    if (!row.table) GTEST_SKIP() << row.name << " is left out of this build";
+    if (!runs_here(row)) GTEST_SKIP() << row.name << " cannot run here: " << backend_info(row.name).reason;
+    ASSERT_STREQ(row.table->name, row.name) << "another backend's table runs under this name";
+  }
+  const KernelTable& table() const { return *GetParam()->table; }
+  const char* name() const { return GetParam()->name; }
+};
+
+inline std::string backend_test_name(const ::testing::TestParamInfo<const BackendRow*>& info) {
+  return info.param->name;
+}
+
+/// Instantiates a suite for every row of backends.def.
+#define MEGASEAL_ON_EVERY_BACKEND(Suite)                                                               \
+  INSTANTIATE_TEST_SUITE_P(Backends, Suite, ::testing::ValuesIn(::megaseal::test::all_backends()), \
+                           ::megaseal::test::backend_test_name)
+
+/// Skips, by name, a test of a slot that this backend leaves to others.
+#define MEGASEAL_NEEDS_SLOT(slot) \
+  if (!table().slot) GTEST_SKIP() << name() << " does not offer " #slot
+
+}  // namespace megaseal::test
