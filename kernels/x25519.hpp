@@ -42,6 +42,13 @@ MEGASEAL_INLINE void clamp(W (&scalar)[4]) {
   scalar[3] = (scalar[3] & W::splat(~u64(0) >> 1)) | W::splat(u64(1) << 62);
 }
 
+/// How many of GROUPS vectors a tile of `num` items touches: what is to be wiped after it. A message alone
+/// should not pay for clearing room for sixty-four.
+template <int GROUPS>
+MEGASEAL_INLINE size_t used_groups(u32 num, u32 lanes) {
+  return num >= GROUPS * lanes ? GROUPS : (num + lanes - 1) / lanes;
+}
+
 /// The ladder on y^2 = x^3 + 486662 x^2 + x in (X : Z) coordinates, for clamped scalars.
 ///
 /// The state is a pair of points that differ by the input point P. A step doubles one and replaces the other
