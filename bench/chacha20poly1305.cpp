@@ -1,4 +1,5 @@
 // ChaCha20-Poly1305 and XChaCha20-Poly1305: seal and open.
+#include <algorithm>
 #include <memory>
 #include <utility>
 

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <regex>
 #include <utility>
 #include <vector>
@@ -21,7 +20,6 @@ namespace {
 // quiet the search ends; then the quarter of the slices with the largest share of the core has to do.
 constexpr double slice_seconds = 2e-3, repetition_seconds = 10e-3, search_seconds = 80e-3;
 constexpr size_t search_slices = 3;  // at least, however long each
-constexpr double undisturbed_share = 0.95;
 
 struct Filter {
   std::regex regex;

@@ -28,6 +28,9 @@ struct Call {
   std::string note;
 };
 
+/// The share of the core from which a measurement counts as undisturbed.
+inline constexpr double undisturbed_share = 0.95;
+
 /// One benchmark: the call, and what one call carries.
 struct Case {
   Call call;

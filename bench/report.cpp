@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <ostream>
 
 #include "bench/clock.hpp"
+#include "bench/harness.hpp"
 #include "bench/peers/peers.hpp"
 #include "megaseal/megaseal.h"
 
@@ -100,11 +102,16 @@ bool TableReporter::ReportContext(const Context&) {
 }
 
 void TableReporter::ReportRuns(const std::vector<Run>& runs) {
+  const auto value = [](const Run* run, const char* name) { return run->counters.at(name).value; };
   std::vector<const Run*> repetitions;
   for (const Run& run : runs)
     if (run.run_type == Run::RT_Iteration && !run.error_occurred) repetitions.push_back(&run);
   if (repetitions.empty()) return;
-  const auto value = [](const Run* run, const char* name) { return run->counters.at(name).value; };
+  // Disturbed repetitions count only where there are no others.
+  const size_t all = repetitions.size();
+  const auto disturbed = [&](const Run* run) { return value(run, "core_share") < undisturbed_share; };
+  const auto rest = std::stable_partition(repetitions.begin(), repetitions.end(), std::not_fn(disturbed));
+  if (rest != repetitions.begin()) repetitions.erase(rest, repetitions.end());
   std::sort(repetitions.begin(), repetitions.end(), [&](const Run* a, const Run* b) {
     return value(a, "cycles_per_message") < value(b, "cycles_per_message");
   });
@@ -127,8 +134,11 @@ void TableReporter::ReportRuns(const std::vector<Run>& runs) {
   GetOutputStream() << line;
   if (!median->report_label.empty()) GetOutputStream() << "  " << median->report_label;
   // Said aloud: such a figure is only an upper bound of the time.
-  if (const double share = value(median, "core_share"); share < 0.95)
-    GetOutputStream() << "  (disturbed: " << int(100 * share + 0.5) << " % of the core)";
+  if (disturbed(median))
+    GetOutputStream() << "  (disturbed: " << int(100 * value(median, "core_share") + 0.5)
+                      << " % of the core)";
+  else if (repetitions.size() < all)
+    GetOutputStream() << "  (" << repetitions.size() << " of " << all << " repetitions undisturbed)";
   GetOutputStream() << std::endl;
 }
 

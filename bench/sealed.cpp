@@ -21,10 +21,10 @@ class SealedWork {
     const size_t recipients = shape.shared ? 1 : shape.recipients ? shape.recipients : num;
     for (size_t i = 0; i < num; i++) {
       const size_t k = i % recipients;
-      publics_.insert(publics_.end(), pairs.publics.begin() + long(32 * k),
-                      pairs.publics.begin() + long(32 * k + 32));
-      secrets_.insert(secrets_.end(), pairs.secrets.begin() + long(32 * k),
-                      pairs.secrets.begin() + long(32 * k + 32));
+      publics_.insert(publics_.end(), pairs.publics.begin() + std::ptrdiff_t(32 * k),
+                      pairs.publics.begin() + std::ptrdiff_t(32 * k + 32));
+      secrets_.insert(secrets_.end(), pairs.secrets.begin() + std::ptrdiff_t(32 * k),
+                      pairs.secrets.begin() + std::ptrdiff_t(32 * k + 32));
       handles_.push_back(pairs.handles[k]);
     }
     step_ = recipients == 1 ? 0 : 1;

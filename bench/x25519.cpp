@@ -1,6 +1,4 @@
 // X25519: shared secrets, public keys, key generation.
-#include <sodium.h>
-
 #include <cstring>
 #include <memory>
 #include <utility>

@@ -107,11 +107,10 @@ megaseal_error BatchView::set(const megaseal_batch* batch, const FormatTraits& f
 }
 
 megaseal_status BatchView::describe(uint32_t i, Item* item) const {
-  const Bytes in = in_[i];
+  const Bytes in = in_[i], aad = aad_[i];
   const bool seal = direction_ == Direction::seal;
   const uint64_t overhead = format_.overhead();
   *item = {.in = in, .out = nullptr, .room = 0, .need = 0, .len = 0, .relation = Relation::apart};
-  if (!in.data && in.len > 0) return MEGASEAL_TRUNCATED;
   if (!seal && in.len < overhead) return MEGASEAL_TRUNCATED;
   const uint64_t len = seal ? in.len : in.len - overhead;
   if (len > format_.max_len) return MEGASEAL_TOO_LONG;
@@ -128,12 +127,12 @@ megaseal_status BatchView::describe(uint32_t i, Item* item) const {
     capacity = at < out_.capacity ? out_.capacity - at : 0;
   }
   item->room = std::min(capacity, item->need);
+  // Bytes that are said to be there and are not.
+  if ((!in.data && in.len > 0) || (!aad.data && aad.len > 0)) return MEGASEAL_TRUNCATED;
 
   // The plaintext and ciphertext of an item may be the same bytes exactly; nothing else may be shared.
   const auto out_at = reinterpret_cast<uintptr_t>(item->out), in_at = reinterpret_cast<uintptr_t>(in.data);
   const bool same = seal ? out_at + format_.front == in_at : in_at + format_.front == out_at;
-  const Bytes aad = aad_[i];
-  if (!aad.data && aad.len > 0) return MEGASEAL_TRUNCATED;
   if (overlap(item->out, item->room, aad.data, aad.len))
     item->relation = Relation::overlapping;
   else if (overlap(item->out, item->room, in.data, in.len))

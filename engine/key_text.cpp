@@ -46,13 +46,13 @@ constexpr uint32_t checksum_of_prefix() {
 }
 
 // Each character's value, or -1. Upper case has rows of its own, so that decoding needs no case folding.
-constexpr std::array<int8_t, 256> symbol_values() {
-  std::array<int8_t, 256> values{};
+constexpr std::array<int, 256> symbol_values() {
+  std::array<int, 256> values{};
   for (auto& value : values) value = -1;
   for (int i = 0; i < 32; ++i) {
     const char c = kCharset[i];
-    values[static_cast<uint8_t>(c)] = static_cast<int8_t>(i);
-    if (c >= 'a' && c <= 'z') values[static_cast<uint8_t>(c - 'a' + 'A')] = static_cast<int8_t>(i);
+    values[static_cast<uint8_t>(c)] = i;
+    if (c >= 'a' && c <= 'z') values[static_cast<uint8_t>(c - 'a' + 'A')] = i;
   }
   return values;
 }

@@ -60,6 +60,14 @@ Arguments parse_arguments(int argc, char** argv) {
   return arguments;
 }
 
+/// The command ended in a way that leaves nothing to compare. It has said why itself.
+struct CommandFailed : std::runtime_error {
+  CommandFailed(const char* stage, int code)
+      : std::runtime_error(fmt::format("megaseal {} ended with exit code {}", stage, code)),
+        exit_code(code) {}
+  int exit_code;
+};
+
 /// A directory for the files of one run, gone at its end.
 class Workspace {
  public:
@@ -188,7 +196,7 @@ class MainJob {
     if (interrupted) throw std::runtime_error("interrupted");
     // Records that were refused or did not open show in the comparison; anything else ends the run.
     if (result.exit_code == 0 || result.exit_code == 3 || result.exit_code == 4) return result;
-    throw std::runtime_error(fmt::format("megaseal {} ended with exit code {}", stage, result.exit_code));
+    throw CommandFailed(stage, result.exit_code);
   }
 
   // Every opened message against the source, in order; a gap is found because the records that follow differ.
@@ -255,6 +263,9 @@ int main(int argc, char** argv) {
   } catch (const std::invalid_argument& error) {
     fmt::print(stderr, "main job: {}\n", error.what());
     return 2;
+  } catch (const CommandFailed& error) {
+    fmt::print(stderr, "main job: {}\n", error.what());
+    return error.exit_code;  // 5 stays 5: the backend asked for is not there
   } catch (const std::exception& error) {
     fmt::print(stderr, "main job: {}\n", error.what());
     return 1;

@@ -91,7 +91,7 @@ class Fortunes : public Messages {
 
 class Records : public Messages {
  public:
-  Records(std::string path, uint64_t count) : path_(std::move(path)), count_(count) { rewind(); }
+  Records(std::string path, uint64_t count) : path_(std::move(path)), count_(count) { reopen(); }
 
   void rewind() override {
     reopen();

@@ -24,7 +24,7 @@ enum class Exit : int {
 /// Ends the run. The message is one line, without the program's name and without a full stop.
 class Failure : public std::runtime_error {
  public:
-  Failure(Exit exit, std::string message) : std::runtime_error(std::move(message)), exit_(exit) {}
+  Failure(Exit exit, const std::string& message) : std::runtime_error(message), exit_(exit) {}
   Exit exit() const { return exit_; }
 
  private:

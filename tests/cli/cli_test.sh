@@ -516,7 +516,7 @@ main_job() {
   expect 1 "$main_job" --command "$megaseal" --work . in
   same "$(tail -n 1 out)" "3 of 4 opened"
   expect 2 "$main_job" --command "$megaseal" --count many
-  MEGASEAL_BACKEND=nonsense expect 1 "$main_job" --command "$megaseal" --work .
+  MEGASEAL_BACKEND=nonsense expect 5 "$main_job" --command "$megaseal" --work .
   contains err "unknown backend nonsense"
   same "$(find . -name 'main-job.*')" ""
 }

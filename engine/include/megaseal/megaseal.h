@@ -162,7 +162,8 @@ MEGASEAL_API const char *megaseal_cpu_features(void);
 
 /** megaseal_inputs: one byte string per item, in one of two layouts.
  * Pointers: item i is lens[i] bytes at ptrs[i] (`base` NULL). Packed: item i is base[offsets[i] .. offsets[i+1]),
- * with num_items + 1 offsets that never decrease (`ptrs` NULL). All four NULL: every item is empty. */
+ * with num_items + 1 offsets that never decrease (`ptrs` NULL). All four NULL: every item is empty. A NULL pointer with
+ * a length fails its item: TRUNCATED for an input or aad, BUFFER_TOO_SMALL for an output. */
 typedef struct megaseal_inputs {
   const void *const *ptrs;
   const uint64_t *lens;
