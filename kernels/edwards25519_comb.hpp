@@ -198,6 +198,7 @@ MEGASEAL_INLINE void x25519_public_tile(const X25519Tile& tile, const typename C
   typename C::Signs signs[GROUPS];
   typename C::Point points[GROUPS];
   typename F::Elem num[GROUPS], den[GROUPS], scratch[GROUPS];
+  const size_t used = used_groups<GROUPS>(tile.num, lanes);
   for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
     const u32 count = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
     const int groups = int((count + lanes - 1) / lanes);
@@ -220,11 +221,11 @@ MEGASEAL_INLINE void x25519_public_tile(const X25519Tile& tile, const typename C
       Lanes<W>::store(tile.out + 32 * size_t(base + u32(g) * lanes), result, count - u32(g) * lanes);
     }
   }
-  wipe(signs, sizeof signs);
-  wipe(points, sizeof points);
-  wipe(num, sizeof num);
-  wipe(den, sizeof den);
-  wipe(scratch, sizeof scratch);
+  wipe(signs, used * sizeof signs[0]);
+  wipe(points, used * sizeof points[0]);
+  wipe(num, used * sizeof num[0]);
+  wipe(den, used * sizeof den[0]);
+  wipe(scratch, used * sizeof scratch[0]);
   wipe_dead_stack();
 }
 

@@ -153,17 +153,13 @@ struct Field5x51 {
     // 2^255 = 19: what wraps past limb 4 comes in at limb 0 with weight 19.
     const W w1 = b1.template times<19>(), w2 = b2.template times<19>(), w3 = b3.template times<19>(),
             w4 = b4.template times<19>();
-    const Wide c0 =
-        mul_wide(a0, b0) + mul_wide(a1, w4) + mul_wide(a2, w3) + mul_wide(a3, w2) + mul_wide(a4, w1);
-    const Wide c1 =
-        mul_wide(a0, b1) + mul_wide(a1, b0) + mul_wide(a2, w4) + mul_wide(a3, w3) + mul_wide(a4, w2);
-    const Wide c2 =
-        mul_wide(a0, b2) + mul_wide(a1, b1) + mul_wide(a2, b0) + mul_wide(a3, w4) + mul_wide(a4, w3);
-    const Wide c3 =
-        mul_wide(a0, b3) + mul_wide(a1, b2) + mul_wide(a2, b1) + mul_wide(a3, b0) + mul_wide(a4, w4);
-    const Wide c4 =
-        mul_wide(a0, b4) + mul_wide(a1, b3) + mul_wide(a2, b2) + mul_wide(a3, b1) + mul_wide(a4, b0);
-    return reduce(c0, c1, c2, c3, c4);
+    Columns t;
+    t.column4(mul_add(mul_add(mul_add(mul_add(mul_wide(a0, b4), a1, b3), a2, b2), a3, b1), a4, b0));
+    t.column0(mul_add(mul_add(mul_add(mul_add(mul_wide(a0, b0), a1, w4), a2, w3), a3, w2), a4, w1));
+    t.column1(mul_add(mul_add(mul_add(mul_add(mul_wide(a0, b1), a1, b0), a2, w4), a3, w3), a4, w2));
+    t.column2(mul_add(mul_add(mul_add(mul_add(mul_wide(a0, b2), a1, b1), a2, b0), a3, w4), a4, w3));
+    t.column3(mul_add(mul_add(mul_add(mul_add(mul_wide(a0, b3), a1, b2), a2, b1), a3, b0), a4, w4));
+    return t.carried();
   }
 
   /// Pre: limbs below 2^53, one bit less than mul, because doubled limbs are shifted too. Post: tight.
@@ -174,12 +170,13 @@ struct Field5x51 {
     const W d0 = b0.template shl<11>(), d1 = b1.template shl<11>(), d2 = b2.template shl<11>(),
             d3 = b3.template shl<11>();
     const W w3 = b3.template times<19>(), w4 = b4.template times<19>();
-    const Wide c0 = mul_wide(a0, b0) + mul_wide(d1, w4) + mul_wide(d2, w3);
-    const Wide c1 = mul_wide(d0, b1) + mul_wide(d2, w4) + mul_wide(a3, w3);
-    const Wide c2 = mul_wide(d0, b2) + mul_wide(a1, b1) + mul_wide(d3, w4);
-    const Wide c3 = mul_wide(d0, b3) + mul_wide(d1, b2) + mul_wide(a4, w4);
-    const Wide c4 = mul_wide(d0, b4) + mul_wide(d1, b3) + mul_wide(a2, b2);
-    return reduce(c0, c1, c2, c3, c4);
+    Columns t;
+    t.column4(mul_add(mul_add(mul_wide(d0, b4), d1, b3), a2, b2));
+    t.column0(mul_add(mul_add(mul_wide(a0, b0), d1, w4), d2, w3));
+    t.column1(mul_add(mul_add(mul_wide(d0, b1), d2, w4), a3, w3));
+    t.column2(mul_add(mul_add(mul_wide(d0, b2), a1, b1), d3, w4));
+    t.column3(mul_add(mul_add(mul_wide(d0, b3), d1, b2), a4, w4));
+    return t.carried();
   }
 
   /// a + K e. Pre: a tight, limbs of e below 2^53, K below 2^17. Post: limbs below 2^52 + 2^25, a legal
@@ -235,20 +232,41 @@ struct Field5x51 {
     for (int i = 1; i < 5; i++) r[i] = (t[i] & m) + t[i - 1].template shr<51>();
   }
 
-  /// Columns times 2^10 to tight limbs. Pre: columns below 2^124.3 and c4, which nothing wraps into, below
-  /// 2^120.4. The high words count 2^54 = 8 · 2^51: 8 · 2^60.3 + 2^54 and 19 · 8 · 2^56.4 + 2^54 are below
-  /// 2^64.
-  static MEGASEAL_INLINE Prod reduce(const Wide& c0, const Wide& c1, const Wide& c2, const Wide& c3,
-                                     const Wide& c4) {
-    const W t[5] = {c0.low().template shr<10>() + c4.high().template times<152>(),
-                    c1.low().template shr<10>() + c0.high().template shl<3>(),
-                    c2.low().template shr<10>() + c1.high().template shl<3>(),
-                    c3.low().template shr<10>() + c2.high().template shl<3>(),
-                    c4.low().template shr<10>() + c3.high().template shl<3>()};
-    Prod r;
-    carry_pass(r.l, t);
-    return r;
-  }
+  /// Five columns times 2^10 on their way to limbs. Pre: columns below 2^124.3 and column 4, which nothing
+  /// wraps into, below 2^120.4. The high words count 2^54 = 8 · 2^51: 8 · 2^60.3 + 2^54 and 19 · 8 · 2^56.4 +
+  /// 2^54 are below 2^64.
+  ///
+  /// Called in the order 4, 0, 1, 2, 3, so that a column is taken apart as soon as it is summed and only one
+  /// 128-bit sum is alive at a time: sixteen registers hold no more beside the factors.
+  struct Columns {
+    W t[5];
+    MEGASEAL_INLINE void column4(const Wide& c) {
+      t[4] = c.low().template shr<10>();
+      t[0] = c.high().template times<8 * 19>();
+    }
+    MEGASEAL_INLINE void column0(const Wide& c) {
+      t[0] = t[0] + c.low().template shr<10>();
+      t[1] = c.high().template shl<3>();
+    }
+    MEGASEAL_INLINE void column1(const Wide& c) {
+      t[1] = t[1] + c.low().template shr<10>();
+      t[2] = c.high().template shl<3>();
+    }
+    MEGASEAL_INLINE void column2(const Wide& c) {
+      t[2] = t[2] + c.low().template shr<10>();
+      t[3] = c.high().template shl<3>();
+    }
+    MEGASEAL_INLINE void column3(const Wide& c) {
+      t[3] = t[3] + c.low().template shr<10>();
+      t[4] = t[4] + c.high().template shl<3>();
+    }
+    /// Post: tight.
+    MEGASEAL_INLINE Prod carried() const {
+      Prod r;
+      carry_pass(r.l, t);
+      return r;
+    }
+  };
 };
 
 MEGASEAL_KERNELS_END

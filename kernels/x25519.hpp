@@ -48,6 +48,13 @@ static MEGASEAL_NOINLINE void wipe_dead_stack() {
   wipe(frame, sizeof frame);
 }
 
+/// How many of GROUPS vectors a tile of `num` items touches: what is to be wiped after it. A message alone
+/// should not pay for clearing room for sixty-four.
+template <int GROUPS>
+MEGASEAL_INLINE size_t used_groups(u32 num, u32 lanes) {
+  return num >= GROUPS * lanes ? GROUPS : (num + lanes - 1) / lanes;
+}
+
 /// The ladder on y^2 = x^3 + 486662 x^2 + x in (X : Z) coordinates, for clamped scalars.
 ///
 /// The state is a pair of points that differ by the input point P. A step doubles one and replaces the other
@@ -83,15 +90,17 @@ struct Ladder {
   static MEGASEAL_INLINE void step(State& s, const Elem& x1, Mask swap) {
     const Elem c = F::norm(F::add(s.xs, s.zs)), d = F::norm(F::sub_biased(s.xs, s.zs));
     const Elem a = F::norm(F::add(s.xd, s.zd)), b = F::norm(F::sub_biased(s.xd, s.zd));
+    const Elem doubled_sum = F::select(swap, a, c), doubled_diff = F::select(swap, b, d);
     const Prod da = F::mul_biased(d, a), cb = F::mul(c, b);
-    const Prod bb = F::sqr(F::select(swap, b, d));
-    const Prod aa = F::sqr_biased(F::select(swap, a, c));
-    const Prod tt = F::sqr(F::norm(F::sub_biased(da, cb)));
-    s.xs = F::sqr_biased(F::norm(F::add(da, cb)));
+    const Elem diff = F::norm(F::sub_biased(da, cb)), sum = F::norm(F::add(da, cb));
+    const Prod aa = F::sqr_biased(doubled_sum), bb = F::sqr(doubled_diff);
+    const Prod tt = F::sqr(diff);
     const Elem e = F::norm(F::sub_biased(aa, bb));
+    s.xs = F::sqr_biased(sum);
     s.xd = F::mul_biased(F::norm(aa), F::norm(bb));
+    const Elem g = F::norm(F::template add_mul_small<a24>(aa, e));
     s.zs = F::mul(x1, F::norm(tt));
-    s.zd = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
+    s.zd = F::mul(e, g);
   }
 
   /// (x : z) <- scalar · u. Pre: scalar clamped. z is 0 for the neutral element. (x, z are factors for
@@ -135,6 +144,7 @@ MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
   using W = typename F::W;
   constexpr u32 lanes = u32(W::lanes);
   typename F::Elem x[GROUPS], z[GROUPS], scratch[GROUPS];
+  const size_t used = used_groups<GROUPS>(tile.num, lanes);
   for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
     const u32 num = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
     const int groups = int((num + lanes - 1) / lanes);
@@ -163,9 +173,9 @@ MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
       wipe(result, sizeof result);
     }
   }
-  wipe(x, sizeof x);
-  wipe(z, sizeof z);
-  wipe(scratch, sizeof scratch);
+  wipe(x, used * sizeof x[0]);
+  wipe(z, used * sizeof z[0]);
+  wipe(scratch, used * sizeof scratch[0]);
   wipe_dead_stack();
 }
 

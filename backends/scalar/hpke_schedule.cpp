@@ -8,7 +8,7 @@
 namespace megaseal::scalar {
 namespace {
 // Deeper than any chain of frames below a slot of this file, as -fstack-usage shows them.
-constexpr size_t hkdf_dead_bytes = 1024, schedule_dead_bytes = 2560;
+constexpr size_t hkdf_dead_bytes = 1024, schedule_dead_bytes = 3072;
 }  // namespace
 
 void hkdf_extract(const HkdfExtractTile* tile) {

