@@ -26,7 +26,7 @@ struct Filter {
   bool negated = false;
 } filter;
 
-std::vector<std::string> names;
+std::vector<std::string> registered;
 
 // Repetitions of one benchmark follow one another, so its inputs are made once and dropped when the next begins.
 struct Running {
@@ -130,7 +130,7 @@ void add(std::string_view operation, std::string_view implementation, const Shap
          std::function<Case(const Shape&)> make) {
   const std::string name = std::string(operation) + '/' + std::string(implementation) + '/' + shape.suffix();
   if (std::regex_search(name, filter.regex) == filter.negated) return;
-  names.push_back(name);
+  registered.push_back(name);
   // One iteration is one sample of our own making. The suffixes that Google Benchmark appends for that are taken off
   // again by the reporters.
   benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) { run(state, name, shape, make); })
@@ -139,9 +139,7 @@ void add(std::string_view operation, std::string_view implementation, const Shap
       ->Unit(benchmark::kMicrosecond);
 }
 
-void list() {
-  for (const std::string& name : names) std::puts(name.c_str());
-}
+const std::vector<std::string>& names() { return registered; }
 
 const std::string& running() { return current.name; }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace megaseal::bench {
 
@@ -46,8 +47,8 @@ void add(std::string_view operation, std::string_view implementation, const Shap
 /// Sets the filter: a regular expression searched for in the name, negated by a leading '-'. Before the first add().
 void set_filter(const std::string& regex);
 
-/// Prints the names of all registered benchmarks instead of running them.
-void list();
+/// The names of all registered benchmarks.
+const std::vector<std::string>& names();
 
 /// The benchmark that is running, for messages.
 const std::string& running();

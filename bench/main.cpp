@@ -78,8 +78,12 @@ int main(int argc, char** argv) {
   add_hpke();
   add_sealedbox();
   if (options.list) {
-    list();
+    for (const std::string& name : names()) std::puts(name.c_str());
     return 0;
+  }
+  if (names().empty()) {
+    std::fprintf(stderr, "megaseal_bench: no name matches %s\n", options.filter.c_str());
+    return 2;
   }
 
   // Filtering and naming are ours (see harness.cpp). What the caller says of repetitions comes later and wins.

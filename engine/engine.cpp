@@ -30,7 +30,8 @@ megaseal_error create(megaseal_engine** out_engine, const megaseal_engine_option
   }
   if (o.num_threads > WorkspaceLease::max_threads) return MEGASEAL_ERROR_ARGUMENT;
   if (o.num_threads == 0) o.num_threads = std::min(available_cpus(), WorkspaceLease::max_threads);
-  if (sodium_init() < 0) return MEGASEAL_ERROR_RANDOM;  // picks libsodium's own implementations; once per process
+  if (sodium_init() < 0)
+    return MEGASEAL_ERROR_RANDOM;  // picks libsodium's own implementations; once per process
   Dispatch dispatch;
   if (megaseal_error e = choose(&dispatch, backends, o.backend ? o.backend : "")) return e;
   *out_engine = new megaseal_engine(std::move(dispatch), o.num_threads);

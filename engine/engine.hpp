@@ -6,6 +6,7 @@
 
 #include "engine/batch_view.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/hpke_suite.hpp"
 #include "engine/plan.hpp"
 #include "engine/scheduler.hpp"
 #include "engine/workspace.hpp"
@@ -14,6 +15,7 @@
 struct megaseal_engine {
   megaseal_engine(megaseal::Dispatch d, uint32_t num_threads)
       : dispatch(std::move(d)),
+        hpke_empty(dispatch),
         workspaces(dispatch.tile_items),
         scheduler(new megaseal::Scheduler(num_threads)) {}
   ~megaseal_engine() { megaseal::Scheduler::destroy(scheduler); }
@@ -21,6 +23,7 @@ struct megaseal_engine {
   megaseal_engine& operator=(const megaseal_engine&) = delete;
 
   const megaseal::Dispatch dispatch;
+  const megaseal::HpkeEmptyHashes hpke_empty;
   megaseal::WorkspacePool workspaces;
   megaseal::Scheduler* const scheduler;
 };
@@ -43,7 +46,8 @@ size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes
   if (plan.num_tiles == 0) return 0;
   if (plan.num_tiles == 1) {
     // A message alone, or a handful: on the caller's thread, with nothing between it and the kernels.
-    const std::unique_ptr<Workspace, WorkspacePool::Release> w(engine->workspaces.acquire(), {engine->workspaces});
+    const std::unique_ptr<Workspace, WorkspacePool::Release> w(engine->workspaces.acquire(),
+                                                               {engine->workspaces});
     if (w->text.size() < text_len) w->text.resize(text_len);
     const size_t bad = work(*w, TileRange{0, num_items, 0});
     w->wipe_tile(num_items);

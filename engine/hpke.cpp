@@ -21,8 +21,8 @@ struct SingleShot {
     return hash_params_text_len(params) + megaseal::export_info_len(params.exporter_context_len);
   }
   // `text` holds text_len() bytes and outlives the call's tiles.
-  void hash(const Dispatch& d, uint8_t* text) {
-    shared = hash_params(d, params, text);
+  void hash(const megaseal_engine* engine, uint8_t* text) {
+    shared = hash_params(engine->dispatch, engine->hpke_empty, params, text);
     if (params.export_len == 0) return;
     export_info_len = megaseal::export_info_len(params.exporter_context_len);
     write_export_info(text, static_cast<const uint8_t*>(params.exporter_context), params.exporter_context_len,
@@ -89,7 +89,7 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   const Dispatch& d = engine->dispatch;
   WorkspaceLease text(engine->workspaces, 1, call.text_len());
   Workspace& text_holder = text.get();
-  call.hash(d, text_holder.text.data());
+  call.hash(engine, text_holder.text.data());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     hpke_seal_tile(d, w, call.tile(w, num, secrets, publics));
   };
@@ -114,7 +114,7 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   const Dispatch& d = engine->dispatch;
   WorkspaceLease text(engine->workspaces, 1, call.text_len());
   Workspace& text_holder = text.get();
-  call.hash(d, text_holder.text.data());
+  call.hash(engine, text_holder.text.data());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     hpke_open_tile(d, w, call.tile(w, num, secrets, publics));
   };

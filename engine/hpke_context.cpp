@@ -53,7 +53,7 @@ megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
   const Dispatch& d = engine->dispatch;
   WorkspaceLease lease(engine->workspaces, 1, hash_params_text_len(params));
   Workspace& w = lease.get();
-  const HpkeShared shared = hash_params(d, params, w.text.data());
+  const HpkeShared shared = hash_params(d, engine->hpke_empty, params, w.text.data());
   w.status[0] = uint8_t(ItemStatus::ok);
   const X25519Tile dh{.num = 1, .secrets = {secret, 0}, .points = {peer, 0}, .out = w.dh, .status = w.status};
   d.x25519_shared(&dh);

@@ -52,11 +52,26 @@ size_t hash_params_text_len(const megaseal_hpke_params& params) {
   return labels_len + std::max(params.info_len, params.psk_id_len);
 }
 
-HpkeShared hash_params(const Dispatch& d, const megaseal_hpke_params& params, uint8_t* text) {
+HpkeEmptyHashes::HpkeEmptyHashes(const Dispatch& d) {
+  uint8_t text[labels_len];
+  labeled_extract(d, psk_id_hash, "psk_id_hash", nullptr, 0, text);
+  labeled_extract(d, info_hash, "info_hash", nullptr, 0, text);
+}
+
+HpkeShared hash_params(const Dispatch& d, const HpkeEmptyHashes& empty, const megaseal_hpke_params& params,
+                       uint8_t* text) {
   HpkeShared shared{};
   shared.key_schedule_context[0] = params.psk_len > 0 ? 0x01 : 0x00;  // mode_psk, mode_base
-  labeled_extract(d, shared.key_schedule_context + 1, "psk_id_hash", params.psk_id, params.psk_id_len, text);
-  labeled_extract(d, shared.key_schedule_context + 33, "info_hash", params.info, params.info_len, text);
+  uint8_t* const psk_id_hash = shared.key_schedule_context + 1;
+  uint8_t* const info_hash = psk_id_hash + 32;
+  if (params.psk_id_len > 0)
+    labeled_extract(d, psk_id_hash, "psk_id_hash", params.psk_id, params.psk_id_len, text);
+  else
+    std::memcpy(psk_id_hash, empty.psk_id_hash, 32);
+  if (params.info_len > 0)
+    labeled_extract(d, info_hash, "info_hash", params.info, params.info_len, text);
+  else
+    std::memcpy(info_hash, empty.info_hash, 32);
   shared.psk = static_cast<const uint8_t*>(params.psk);
   shared.psk_len = params.psk_len;
   return shared;

@@ -17,11 +17,19 @@ inline constexpr uint8_t hpke_suite_id[10] = {'H', 'P', 'K', 'E', 0x00, 0x20, 0x
 /// NULLs. `out` gets a copy, all zeros for NULL.
 megaseal_error check_params(megaseal_hpke_params* out, const megaseal_hpke_params* params);
 
+/// The hashes of an empty psk_id and an empty info, which most callers have: made once for an engine.
+struct HpkeEmptyHashes {
+  explicit HpkeEmptyHashes(const Dispatch& dispatch);
+  uint8_t psk_id_hash[32];
+  uint8_t info_hash[32];
+};
+
 /// Bytes of scratch that hash_params needs.
 size_t hash_params_text_len(const megaseal_hpke_params& params);
 
 /// What the messages of a batch share: mode ‖ psk_id_hash ‖ info_hash, and the psk.
-HpkeShared hash_params(const Dispatch& dispatch, const megaseal_hpke_params& params, uint8_t* text);
+HpkeShared hash_params(const Dispatch& dispatch, const HpkeEmptyHashes& empty,
+                       const megaseal_hpke_params& params, uint8_t* text);
 
 /// The `info` of LabeledExpand(exporter_secret, "sec", exporter_context, L) (RFC 9180 §4, §5.3), written to
 /// `out`, which holds export_info_len(context_len) bytes.
