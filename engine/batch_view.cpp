@@ -71,7 +71,10 @@ megaseal_error BatchView::set(const megaseal_batch* batch, const FormatTraits& f
   num_ = uint32_t(batch->num_items);
   out_ = batch->out;
   statuses_ = batch->out_statuses;
-  if (num_ == 0) return MEGASEAL_ERROR_NONE;
+  if (num_ == 0) {
+    if (out_.offsets) out_.offsets[0] = 0;
+    return MEGASEAL_ERROR_NONE;
+  }
   if (direction == Direction::open && !statuses_) return MEGASEAL_ERROR_ARGUMENT;
   if (megaseal_error e = in_.set(batch->in, num_)) return e;
   if (megaseal_error e = aad_.set(batch->aad, num_)) return e;
@@ -98,7 +101,7 @@ megaseal_error BatchView::set(const megaseal_batch* batch, const FormatTraits& f
     at += need;
   }
   out_.offsets[num_] = at;
-  if (in_.packed()) {
+  if (in_.packed() && num_ > 1) {  // one item alone may be in place
     const Bytes all{in_[0].data, in_.total(num_)};
     if (overlap(all.data, all.len, static_cast<uint8_t*>(out_.base), std::min(at, out_.capacity)))
       return MEGASEAL_ERROR_ARGUMENT;

@@ -17,7 +17,7 @@
 // and a mask.
 //
 // Every +, -, shl, times and product below is exact: the stated bounds keep it from wrapping, and
-// tests/proofs run this file over a word that checks them.
+// tests/proofs runs this file over a word that checks it.
 #pragma once
 #include "kernels/field_ops.hpp"
 

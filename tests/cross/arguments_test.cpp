@@ -159,6 +159,11 @@ TEST_P(BatchArguments, NoItemsIsNoError) {
   failed = 77;
   EXPECT_EQ(scheme().open(engine_.get(), &failed, &batch, {}), MEGASEAL_ERROR_NONE);
   EXPECT_EQ(failed, 0u);
+
+  uint64_t offsets[1] = {77};
+  batch.out.offsets = offsets;
+  EXPECT_EQ(scheme().seal(engine_.get(), &failed, &batch, {}), MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(offsets[0], 0u);
 }
 
 TEST_P(BatchArguments, UnsetInputsAreEmptyMessages) {

@@ -192,11 +192,11 @@ typedef struct megaseal_outputs {
  * In place: an item's plaintext and ciphertext may be the same memory exactly: with the AEADs and HPKE contexts
  * plaintext == sealed, with single-shot HPKE plaintext == sealed + 32, with sealed boxes plaintext == sealed + 48.
  * Any other overlap of an item's output with its own input or aad fails that item with MEGASEAL_OVERLAP. Buffers of
- * different items must not overlap; with two packed layouts that is checked (ARGUMENT), otherwise it is the caller's
- * duty. Nothing may be written by others while the call runs. */
+ * different items must not overlap; between two packed layouts that is checked (ARGUMENT), otherwise it is the
+ * caller's duty. Nothing may be written by others while the call runs. */
 typedef struct megaseal_batch {
   size_t struct_size;
-  size_t num_items; /**< 0 is allowed and does nothing; at most 2^32 - 1 */
+  size_t num_items; /**< 0 is allowed and does nothing but set a packed output's offsets[0]; at most 2^32 - 1 */
   megaseal_inputs in;
   megaseal_inputs aad; /**< associated data; must be unset for sealed boxes */
   megaseal_outputs out;
@@ -364,7 +364,7 @@ typedef struct megaseal_hpke_params {
 #define MEGASEAL_HPKE_MAX_EXPORT_LEN 8160
 
 /** megaseal_hpke_seal_batch: single-shot: every item gets an ephemeral key of its own; sealed item: enc ‖ ct ‖ tag.
- * out_exports gets num_items * export_len bytes (zeros for failed items) and is NULL when export_len is 0. Item
+ * out_exports gets num_items * export_len bytes (zeros for failed items); when export_len is 0 it is not looked at. Item
  * statuses: OK, LOW_ORDER, NONCANONICAL, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. *out_num_failed may be NULL.
  * Errors: ARGUMENT, MEMORY, RANDOM. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_seal_batch(

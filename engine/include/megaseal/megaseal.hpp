@@ -110,6 +110,13 @@ class SecretKey {
     megaseal_secret_key_public_key(handle_, key.data());
     return key;
   }
+  /// PKCS#8 in PEM. The caller keeps it secret.
+  [[nodiscard]] std::string to_pem() const {
+    std::string pem(MEGASEAL_SECRET_KEY_PEM_LEN, '\0');
+    megaseal_secret_key_to_pem(pem.data(), handle_);
+    pem.resize(pem.find('\0'));
+    return pem;
+  }
   /// Who seals to this key.
   [[nodiscard]] Recipient recipient() const { return Recipient(public_key()); }
   [[nodiscard]] const megaseal_secret_key* get() const noexcept { return handle_; }

@@ -1,0 +1,159 @@
+// A word that stands for every value between two bounds. Kernels compiled over it do no cryptography: they prove
+// that no exact operation (+, -, shl, times, products, and sums of products) can wrap, whatever the secrets and
+// messages. The kernels cannot tell: they have no branch on data that could end the run early.
+//
+// Operations that wrap on purpose carry other names (wrap_add, shl_bits) and give the full interval where they may.
+#pragma once
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "kernels/base.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+using u128 = unsigned __int128;
+
+/// What could not be shown. A proof passes when this stays empty.
+struct Ledger {
+  std::vector<std::string> failures;
+  long checks = 0;
+  static Ledger& get() {
+    static Ledger ledger;
+    return ledger;
+  }
+  void need(bool holds, const char* what) {
+    checks++;
+    if (!holds && failures.size() < 20) failures.push_back(what);
+  }
+};
+inline void need(bool holds, const char* what) { Ledger::get().need(holds, what); }
+
+/// The largest number with as many bits as x.
+inline u64 all_ones(u64 x) { return x == 0 ? 0 : ~u64(0) >> __builtin_clzll(x); }
+
+struct IntervalWord {
+  static constexpr int lanes = 1;
+  /// Set or clear: both are followed.
+  struct Mask {
+    friend Mask operator&(Mask, Mask) { return {}; }
+    friend Mask operator|(Mask, Mask) { return {}; }
+    friend Mask operator~(Mask) { return {}; }
+  };
+  u64 lo, hi;
+
+  static IntervalWord splat(u64 x) { return {x, x}; }
+  static IntervalWord zero() { return {0, 0}; }
+  static IntervalWord any() { return {0, ~u64(0)}; }
+
+  friend IntervalWord operator+(IntervalWord a, IntervalWord b) {
+    need(a.hi <= ~u64(0) - b.hi, "a + b < 2^64");
+    return {a.lo + b.lo, a.hi + b.hi};
+  }
+  friend IntervalWord operator-(IntervalWord a, IntervalWord b) {
+    need(a.lo >= b.hi, "a - b >= 0");
+    return {a.lo - b.hi, a.hi - b.lo};
+  }
+  friend IntervalWord operator&(IntervalWord a, IntervalWord b) {
+    if (a.lo == a.hi && b.lo == b.hi) return splat(a.lo & b.lo);
+    // A mask of low ones changes nothing that lies below it.
+    if (b.lo == b.hi && b.hi == all_ones(b.hi) && a.hi <= b.hi) return a;
+    return {0, a.hi < b.hi ? a.hi : b.hi};
+  }
+  friend IntervalWord operator|(IntervalWord a, IntervalWord b) {
+    return {a.lo > b.lo ? a.lo : b.lo, all_ones(a.hi | b.hi)};
+  }
+  friend IntervalWord operator^(IntervalWord a, IntervalWord b) { return {0, all_ones(a.hi | b.hi)}; }
+  friend IntervalWord wrap_add(IntervalWord, IntervalWord) { return any(); }
+  friend IntervalWord wrap_sub(IntervalWord, IntervalWord) { return any(); }
+  template <int K>
+  IntervalWord shr() const {
+    return {lo >> K, hi >> K};
+  }
+  template <int K>
+  IntervalWord shl() const {
+    need(hi >> (64 - K) == 0, "a << k < 2^64");
+    return {lo << K, hi << K};
+  }
+  IntervalWord shr_bits(int k) const { return {lo >> k, hi >> k}; }
+  IntervalWord shl_bits(int k) const {
+    if (k == 0 || hi >> (64 - k) == 0) return {lo << k, hi << k};
+    return {0, ~u64(0) << k};
+  }
+  template <u64 K>
+  IntervalWord times() const {
+    need(u128(hi) * K >> 64 == 0, "a * k < 2^64");
+    return {lo * K, hi * K};
+  }
+
+  static IntervalWord load_lanes(const u8*, size_t) { return any(); }
+  void store_lanes(u8*, size_t) const {}
+
+  template <int K>
+  Mask bit() const {
+    return {};
+  }
+  Mask is_zero() const { return {}; }
+  friend IntervalWord select(Mask, IntervalWord a, IntervalWord b) {
+    return {a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
+  }
+  static u32 reveal(Mask) { return 0; }
+
+  template <int N>
+  struct Selector {};
+  template <int N>
+  static Selector<N> selector(IntervalWord index) {
+    need(index.hi < N, "table index < number of entries");
+    return {};
+  }
+  template <int N>
+  static IntervalWord lookup(const u64* table, const Selector<N>&) {
+    IntervalWord r = splat(table[0]);
+    for (int i = 1; i < N; i++) r = select(Mask{}, r, splat(table[i]));
+    return r;
+  }
+};
+
+/// A sum of products, below 2^128.
+struct IntervalWide {
+  u128 lo, hi;
+  friend IntervalWide operator+(IntervalWide a, IntervalWide b) {
+    need(a.hi <= ~u128(0) - b.hi, "sum of products < 2^128");
+    return {a.lo + b.lo, a.hi + b.hi};
+  }
+  friend IntervalWide operator+(IntervalWide a, IntervalWord b) { return a + IntervalWide{b.lo, b.hi}; }
+  template <int K>
+  IntervalWord shr() const {
+    need(hi >> K >> 64 == 0, "(a >> k) < 2^64");
+    return {u64(lo >> K), u64(hi >> K)};
+  }
+  IntervalWord low() const { return hi >> 64 ? IntervalWord::any() : IntervalWord{u64(lo), u64(hi)}; }
+  IntervalWord high() const { return {u64(lo >> 64), u64(hi >> 64)}; }
+};
+/// Sums over several limbs: the carries are followed by their intervals, and the highest limb must be exact.
+inline IntervalWord add_with_carry(IntervalWord x, IntervalWord a, u64& lo_carry, u64& hi_carry) {
+  const u128 lo = u128(x.lo) + a.lo + lo_carry, hi = u128(x.hi) + a.hi + hi_carry;
+  lo_carry = u64(lo >> 64);
+  hi_carry = u64(hi >> 64);
+  return lo_carry == hi_carry ? IntervalWord{u64(lo), u64(hi)} : IntervalWord::any();
+}
+inline void add2(IntervalWord& x0, IntervalWord& x1, IntervalWord a0, IntervalWord a1) {
+  u64 lo = 0, hi = 0;
+  x0 = add_with_carry(x0, a0, lo, hi);
+  x1 = add_with_carry(x1, a1, lo, hi);
+  need(hi == 0, "two-limb sum < 2^128");
+}
+inline void add3(IntervalWord& x0, IntervalWord& x1, IntervalWord& x2, IntervalWord a0, IntervalWord a1,
+                 IntervalWord a2) {
+  u64 lo = 0, hi = 0;
+  x0 = add_with_carry(x0, a0, lo, hi);
+  x1 = add_with_carry(x1, a1, lo, hi);
+  x2 = add_with_carry(x2, a2, lo, hi);
+  need(hi == 0, "three-limb sum < 2^192");
+}
+inline IntervalWide mul_wide(IntervalWord a, IntervalWord b) {
+  return {u128(a.lo) * b.lo, u128(a.hi) * b.hi};
+}
+inline IntervalWide mul_add(IntervalWide c, IntervalWord a, IntervalWord b) { return c + mul_wide(a, b); }
+
+MEGASEAL_KERNELS_END
