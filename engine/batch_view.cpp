@@ -33,6 +33,8 @@ const FormatTraits* format_traits(megaseal_format format) {
     case MEGASEAL_FORMAT_SEALEDBOX:
     case MEGASEAL_FORMAT_SEALEDBOX_SALSA:
       return &sealedbox;
+    case MEGASEAL_FORMAT_INT_:
+      break;
   }
   return nullptr;
 }

@@ -45,6 +45,7 @@ struct FieldOps {
   /// num[i] <- num[i] / den[i] for i < n, with 0 where den[i] is 0, by one inversion (Montgomery's trick):
   /// the running products p_i = d_0 … d_i are inverted at the end and unwound. Three multiplications an item,
   /// and one for the quotient. den and scratch (n elements each) are overwritten and hold secrets afterwards.
+  /// The one inversion is the field's own, F::invert, where it has one, and else the power above.
   ///
   /// A zero would make every later product zero: one hostile public key would spoil its neighbours. So a zero
   /// denominator becomes 0/1, by selection, before it is multiplied in.
@@ -55,7 +56,11 @@ struct FieldOps {
       num[i] = F::select(zero, num[i], F::small(0));
       scratch[i] = i ? mul(scratch[i - 1], den[i]) : den[i];
     }
-    Elem inverse = invert(scratch[n - 1]);  // of the product of den[0 … i], going down
+    Elem inverse;  // of the product of den[0 … i], going down
+    if constexpr (requires { F::invert(scratch[n - 1]); })
+      inverse = F::invert(scratch[n - 1]);
+    else
+      inverse = invert(scratch[n - 1]);
     for (int i = n - 1; i > 0; i--) {
       num[i] = mul(num[i], mul(inverse, scratch[i - 1]));
       inverse = mul(inverse, den[i]);

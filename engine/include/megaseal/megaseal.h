@@ -58,7 +58,8 @@ typedef enum megaseal_error {
   MEGASEAL_ERROR_KEY_LOW_ORDER = 7,       /**< a public key of low order: no secret could be shared with it */
   MEGASEAL_ERROR_ROLE = 8,                /**< sealing with a receiver's context, or opening with a sender's */
   MEGASEAL_ERROR_MESSAGE_LIMIT = 9,       /**< the context has no sequence numbers left for this batch */
-  MEGASEAL_ERROR_BUFFER_TOO_SMALL = 10    /**< a text buffer cannot hold the result */
+  MEGASEAL_ERROR_BUFFER_TOO_SMALL = 10,   /**< a text buffer cannot hold the result */
+  MEGASEAL_ERROR_INT_ = 0x7fffffff        /* makes every int a value, here and below */
 } megaseal_error;
 
 /** megaseal_status: how one item fared. Stored as one byte per item. */
@@ -110,7 +111,8 @@ typedef enum megaseal_operation {
   MEGASEAL_OP_HPKE_EXPORT = 9,
   MEGASEAL_OP_SEALEDBOX_SEAL = 10,
   MEGASEAL_OP_SEALEDBOX_OPEN = 11,
-  MEGASEAL_OP_COUNT_ = 12 /* may grow */
+  MEGASEAL_OP_COUNT_ = 12, /* may grow */
+  MEGASEAL_OP_INT_ = 0x7fffffff
 } megaseal_operation;
 
 /** megaseal_backend_state: whether a backend can be used on this machine. */
@@ -210,7 +212,8 @@ typedef enum megaseal_format {
   MEGASEAL_FORMAT_HPKE = 2,              /**< enc(32) ‖ ct ‖ tag(16); RFC 9180, single-shot, base or PSK mode */
   MEGASEAL_FORMAT_HPKE_CONTEXT = 3,      /**< ct ‖ tag(16); RFC 9180 context, one enc for many */
   MEGASEAL_FORMAT_SEALEDBOX = 4,         /**< epk(32) ‖ tag(16) ‖ ct; crypto_box_curve25519xchacha20poly1305_seal */
-  MEGASEAL_FORMAT_SEALEDBOX_SALSA = 5    /**< epk(32) ‖ tag(16) ‖ ct; crypto_box_seal */
+  MEGASEAL_FORMAT_SEALEDBOX_SALSA = 5,   /**< epk(32) ‖ tag(16) ‖ ct; crypto_box_seal */
+  MEGASEAL_FORMAT_INT_ = 0x7fffffff
 } megaseal_format;
 
 /** megaseal_overhead: bytes that sealing adds: 16 or 48; 0 for an unknown format. Thread-safe. */
