@@ -14,8 +14,8 @@ megaseal_error check_keys(const megaseal_aead_keys* keys, megaseal_format format
   if (num_items == 0) return MEGASEAL_ERROR_NONE;
   if (!keys || !keys->keys || !keys->nonces) return MEGASEAL_ERROR_ARGUMENT;
   const size_t nonce_len = is_x(format) ? 24 : 12;
-  if (keys->key_stride != 0 && keys->key_stride < 32) return MEGASEAL_ERROR_ARGUMENT;
-  if (keys->nonce_stride != 0 && keys->nonce_stride < nonce_len) return MEGASEAL_ERROR_ARGUMENT;
+  if (!stride_ok(keys->key_stride, 32, num_items) || !stride_ok(keys->nonce_stride, nonce_len, num_items))
+    return MEGASEAL_ERROR_ARGUMENT;
   // One key and one nonce for several messages gives both away.
   if (seal && num_items > 1 && keys->key_stride == 0 && keys->nonce_stride == 0)
     return MEGASEAL_ERROR_ARGUMENT;

@@ -103,8 +103,9 @@ megaseal_error BatchView::set(const megaseal_batch* batch, const FormatTraits& f
     at += need;
   }
   out_.offsets[num_] = at;
-  if (in_.packed() && num_ > 1) {  // one item alone may be in place
-    const Bytes all{in_[0].data, in_.total(num_)};
+  for (const InputView* packed : {&in_, &aad_}) {
+    if (!packed->packed() || num_ == 1) continue;  // one item alone may be in place
+    const Bytes all{(*packed)[0].data, packed->total(num_)};
     if (overlap(all.data, all.len, static_cast<uint8_t*>(out_.base), std::min(at, out_.capacity)))
       return MEGASEAL_ERROR_ARGUMENT;
   }

@@ -18,6 +18,13 @@ struct FormatTraits {
 /// Null for an unknown format.
 const FormatTraits* format_traits(megaseal_format format);
 
+/// Whether items of `len` bytes at multiples of `stride` are ones that a caller can mean: one for all, or apart.
+inline bool stride_ok(size_t stride, size_t len, uint64_t num_items) {
+  uint64_t extent;
+  return stride == 0 || (stride >= len && !__builtin_mul_overflow(uint64_t(stride), num_items, &extent) &&
+                         extent <= PTRDIFF_MAX);
+}
+
 /// Item i of one side, bytes [data, data + len).
 struct Bytes {
   const uint8_t* data;

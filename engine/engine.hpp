@@ -46,9 +46,7 @@ size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes
   if (plan.num_tiles == 0) return 0;
   if (plan.num_tiles == 1) {
     // A message alone, or a handful: on the caller's thread, with nothing between it and the kernels.
-    const std::unique_ptr<Workspace, WorkspacePool::Release> w(engine->workspaces.acquire(),
-                                                               {engine->workspaces});
-    if (w->text.size() < text_len) w->text.resize(text_len);
+    const WorkspacePool::Handle w = engine->workspaces.take(text_len);
     const size_t bad = work(*w, TileRange{0, num_items, 0});
     w->wipe_tile(num_items);
     return bad;

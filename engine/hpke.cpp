@@ -87,14 +87,12 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 
   const Dispatch& d = engine->dispatch;
-  WorkspaceLease text(engine->workspaces, 1, call.text_len());
-  Workspace& text_holder = text.get();
-  call.hash(engine, text_holder.text.data());
+  const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
+  call.hash(engine, holder->text.data());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     hpke_seal_tile(d, w, call.tile(w, num, secrets, publics));
   };
   const size_t failed = seal_to_recipients(engine, view, to, ephemerals, tile, call.exports_after(d));
-  text.put_back(text_holder);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -112,14 +110,12 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   if (view.num_items() == 0) return MEGASEAL_ERROR_NONE;
 
   const Dispatch& d = engine->dispatch;
-  WorkspaceLease text(engine->workspaces, 1, call.text_len());
-  Workspace& text_holder = text.get();
-  call.hash(engine, text_holder.text.data());
+  const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
+  call.hash(engine, holder->text.data());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     hpke_open_tile(d, w, call.tile(w, num, secrets, publics));
   };
   const size_t failed = open_with_keys(engine, view, with, tile, call.exports_after(d));
-  text.put_back(text_holder);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

@@ -1,10 +1,12 @@
 // HPKE contexts (RFC 9180 §5): one encapsulation, then messages by sequence number, and exports.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
 
 #include "engine/engine.hpp"
 #include "engine/ephemeral.hpp"
+#include "engine/fork_generation.hpp"
 #include "engine/hpke_suite.hpp"
 #include "engine/recipient_view.hpp"
 #include "engine/testing.hpp"
@@ -20,25 +22,25 @@ struct ContextSecrets {
   uint8_t base_nonce[12];
 };
 
-SecretSlab& context_slab() {
-  static auto* slab = new SecretSlab(sizeof(ContextSecrets));  // never destroyed: contexts may outlive main()
-  return *slab;
-}
+static_assert(sizeof(ContextSecrets) <= 96, "a slot of SecretSlab::contexts()");
 
 }  // namespace
 }  // namespace megaseal
 
 struct megaseal_hpke_context {
   explicit megaseal_hpke_context(bool sends)
-      : secrets(reinterpret_cast<megaseal::ContextSecrets*>(megaseal::context_slab().take())),
+      : secrets(reinterpret_cast<megaseal::ContextSecrets*>(megaseal::SecretSlab::contexts().take())),
         sender(sends) {}
-  ~megaseal_hpke_context() { megaseal::context_slab().give_back(reinterpret_cast<uint8_t*>(secrets)); }
+  ~megaseal_hpke_context() {
+    megaseal::SecretSlab::contexts().give_back(reinterpret_cast<uint8_t*>(secrets));
+  }
   megaseal_hpke_context(const megaseal_hpke_context&) = delete;
   megaseal_hpke_context& operator=(const megaseal_hpke_context&) = delete;
 
   megaseal::ContextSecrets* const secrets;
   const bool sender;
   std::atomic<uint64_t> next_sequence{0};
+  const uint64_t generation = megaseal::fork_generation();
 };
 
 namespace megaseal {
@@ -51,8 +53,8 @@ megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
                      const megaseal_hpke_params& params, const uint8_t* secret, const uint8_t* peer,
                      const uint8_t* enc, const uint8_t* recipient) {
   const Dispatch& d = engine->dispatch;
-  WorkspaceLease lease(engine->workspaces, 1, hash_params_text_len(params));
-  Workspace& w = lease.get();
+  const WorkspacePool::Handle holder = engine->workspaces.take(hash_params_text_len(params));
+  Workspace& w = *holder;
   const HpkeShared shared = hash_params(d, engine->hpke_empty, params, w.text.data());
   w.status[0] = uint8_t(ItemStatus::ok);
   const X25519Tile dh{.num = 1, .secrets = {secret, 0}, .points = {peer, 0}, .out = w.dh, .status = w.status};
@@ -70,7 +72,6 @@ megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
     d.hpke_schedule(&schedule);
   }
   w.wipe_tile(1);
-  lease.put_back(w);
   return low_order ? MEGASEAL_ERROR_KEY_LOW_ORDER : MEGASEAL_ERROR_NONE;
 }
 
@@ -136,6 +137,8 @@ megaseal_error seal(megaseal_hpke_context* context, uint64_t* out_first_sequence
   if (out_first_sequence) *out_first_sequence = 0;
   if (!context || !engine) return MEGASEAL_ERROR_ARGUMENT;
   if (!context->sender) return MEGASEAL_ERROR_ROLE;
+  // Parent and child would go on counting from the same number, each under the same key: one nonce, two messages.
+  if (fork_generation() != context->generation) return MEGASEAL_ERROR_FORKED;
   BatchView view;
   if (megaseal_error e =
           view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::seal, true))
@@ -187,8 +190,8 @@ megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_e
     if ((!c.data && c.len) || c.len > SIZE_MAX / 2) return MEGASEAL_ERROR_ARGUMENT;
     longest = std::max(longest, export_info_len(c.len));
   }
-  const uint32_t tile_items = engine->dispatch.tile_items;
-  if (longest > SIZE_MAX / tile_items) return MEGASEAL_ERROR_MEMORY;
+  const size_t per_tile = std::min<size_t>(engine->dispatch.tile_items, num_items);
+  if (longest > SIZE_MAX / per_tile) return MEGASEAL_ERROR_MEMORY;
   const Dispatch& d = engine->dispatch;
   auto work = [&](Workspace& w, TileRange range) {
     for (uint32_t k = 0; k < range.size(); k++) {
@@ -205,7 +208,7 @@ megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_e
     d.hkdf_expand(&tile);
     return size_t(0);
   };
-  run_tiles(engine, uint32_t(num_items), 0, cost_hash, longest * tile_items, work);
+  run_tiles(engine, uint32_t(num_items), 0, cost_hash, longest * per_tile, work);
   return MEGASEAL_ERROR_NONE;
 }
 

@@ -10,13 +10,8 @@
 namespace megaseal {
 namespace {
 
-SecretSlab& key_slab() {
-  static auto* slab = new SecretSlab(32);  // never destroyed: handles may outlive main()
-  return *slab;
-}
-
 struct GiveBack {
-  void operator()(uint8_t* slot) const { key_slab().give_back(slot); }
+  void operator()(uint8_t* slot) const { SecretSlab::keys().give_back(slot); }
 };
 
 // Takes over the secret in `slot`.
@@ -100,7 +95,7 @@ megaseal_error megaseal_secret_key_create(megaseal_secret_key** out_key, const u
   *out_key = nullptr;
   if (!secret_key) return MEGASEAL_ERROR_ARGUMENT;
   return no_throw([&] {
-    std::unique_ptr<uint8_t, GiveBack> slot(key_slab().take());
+    std::unique_ptr<uint8_t, GiveBack> slot(SecretSlab::keys().take());
     std::memcpy(slot.get(), secret_key, 32);
     return adopt(out_key, std::move(slot));
   });
@@ -110,7 +105,7 @@ megaseal_error megaseal_secret_key_generate(megaseal_secret_key** out_key) {
   if (!out_key) return MEGASEAL_ERROR_ARGUMENT;
   *out_key = nullptr;
   return no_throw([&] {
-    std::unique_ptr<uint8_t, GiveBack> slot(key_slab().take());
+    std::unique_ptr<uint8_t, GiveBack> slot(SecretSlab::keys().take());
     if (!system_random(slot.get(), 32)) return MEGASEAL_ERROR_RANDOM;
     return adopt(out_key, std::move(slot));
   });
@@ -123,7 +118,7 @@ megaseal_secret_key* megaseal_secret_key_retain(megaseal_secret_key* key) {
 
 void megaseal_secret_key_release(megaseal_secret_key* key) {
   if (!key || key->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  key_slab().give_back(const_cast<uint8_t*>(key->secret));
+  SecretSlab::keys().give_back(const_cast<uint8_t*>(key->secret));
   delete key;
 }
 

@@ -15,7 +15,7 @@ class RecipientView {
   megaseal_error set(const megaseal_recipients* r, uint32_t num_items) {
     if (num_items == 0) return MEGASEAL_ERROR_NONE;
     if (!r || (r->handles == nullptr) == (r->public_keys == nullptr)) return MEGASEAL_ERROR_ARGUMENT;
-    if (r->handles ? r->step > 1 || r->stride : r->step || (r->stride != 0 && r->stride < 32))
+    if (r->handles ? r->step > 1 || r->stride : r->step || !stride_ok(r->stride, 32, num_items))
       return MEGASEAL_ERROR_ARGUMENT;
     if (r->handles)
       for (uint32_t i = 0; i < (r->step ? num_items : 1); i++)

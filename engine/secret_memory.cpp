@@ -1,5 +1,6 @@
 #include "engine/secret_memory.hpp"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -56,6 +57,23 @@ void SecretPages::free() {
   wipe(data_, size_);
   munmap(data_ - page_size(), size_ + 2 * page_size());
   data_ = nullptr;
+}
+
+SecretSlab& SecretSlab::keys() {
+  static auto* const slab = new SecretSlab(32);
+  static const int registered = pthread_atfork([] { keys().mutex_.lock(); }, [] { keys().mutex_.unlock(); },
+                                               [] { keys().mutex_.unlock(); });
+  (void)registered;
+  return *slab;
+}
+
+SecretSlab& SecretSlab::contexts() {
+  static auto* const slab = new SecretSlab(96);
+  static const int registered =
+      pthread_atfork([] { contexts().mutex_.lock(); }, [] { contexts().mutex_.unlock(); },
+                     [] { contexts().mutex_.unlock(); });
+  (void)registered;
+  return *slab;
 }
 
 uint8_t* SecretSlab::take() {

@@ -40,16 +40,19 @@ class SecretPages {
 };
 
 /// Hands out slots of one size from shared pages: locked memory is scarce, and a page per key would waste it.
-/// Thread-safe.
+/// Thread-safe, and safe to fork() beside: the child never finds its lock taken by a thread that it does not have.
 class SecretSlab {
  public:
-  explicit SecretSlab(size_t slot_size) : slot_size_(slot_size) {}
+  /// Lives as long as the process: fork handlers refer to it.
+  static SecretSlab& keys();      // slots of 32 bytes
+  static SecretSlab& contexts();  // slots of 96 bytes
   /// A zeroed slot. Throws std::bad_alloc.
   uint8_t* take();
   /// Wipes the slot and takes it back.
   void give_back(uint8_t* slot);
 
  private:
+  explicit SecretSlab(size_t slot_size) : slot_size_(slot_size) {}
   const size_t slot_size_;
   std::mutex mutex_;
   std::vector<SecretPages> pages_;

@@ -72,6 +72,12 @@ Workspace* WorkspacePool::acquire() {
   return new Workspace(capacity_);
 }
 
+WorkspacePool::Handle WorkspacePool::take(size_t text_len) {
+  Handle w(acquire(), Release{*this});
+  if (w->text.size() < text_len) w->text.resize(text_len);
+  return w;
+}
+
 void WorkspacePool::release(Workspace* workspace) {
   for (auto& slot : idle_) {
     Workspace* empty = nullptr;
@@ -85,9 +91,7 @@ void WorkspacePool::release(Workspace* workspace) {
 WorkspaceLease::WorkspaceLease(WorkspacePool& pool, uint32_t num, size_t text_len) : pool_(pool) {
   try {
     for (; num_ < num; num_++) {
-      std::unique_ptr<Workspace> w(pool_.acquire());
-      if (w->text.size() < text_len) w->text.resize(text_len);
-      held_[num_] = w.release();
+      held_[num_] = pool_.take(text_len).release();
     }
   } catch (...) {
     give_all_back();

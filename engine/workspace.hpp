@@ -57,13 +57,18 @@ class WorkspacePool {
     void operator()(Workspace* w) const { pool.release(w); }
   };
 
+  using Handle = std::unique_ptr<Workspace, Release>;
+
+  /// A workspace whose text holds `text_len` bytes; goes back by itself. Throws std::bad_alloc.
+  Handle take(size_t text_len);
   /// Throws std::bad_alloc.
   Workspace* acquire();
   void release(Workspace* workspace);
 
  private:
   const uint32_t capacity_;
-  std::array<std::atomic<Workspace*>, 256> idle_{};
+  // More than any call may hold: a workspace that finds no place here is freed and made again.
+  std::array<std::atomic<Workspace*>, 1280> idle_{};
 };
 
 /// The workspaces that one call holds, taken before its work begins, so that no tile can fail for want of

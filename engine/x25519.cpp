@@ -7,8 +7,6 @@
 namespace megaseal {
 namespace {
 
-bool bad_stride(size_t stride) { return stride != 0 && stride < 32; }
-
 // Whether `num` outputs of 32 bytes share memory with strided inputs.
 bool overlaps(const uint8_t* out, uint64_t num, const uint8_t* in, size_t stride) {
   const auto o = reinterpret_cast<uintptr_t>(out), p = reinterpret_cast<uintptr_t>(in);
@@ -22,8 +20,8 @@ megaseal_error run(megaseal_engine* engine, uint8_t* out, uint8_t* out_statuses,
   if (out_num_failed) *out_num_failed = 0;
   if (!engine || num_items > UINT32_MAX) return MEGASEAL_ERROR_ARGUMENT;
   if (num_items == 0) return MEGASEAL_ERROR_NONE;
-  if (!out || !secrets.base || bad_stride(secrets.stride)) return MEGASEAL_ERROR_ARGUMENT;
-  if (points && (!points->base || bad_stride(points->stride))) return MEGASEAL_ERROR_ARGUMENT;
+  if (!out || !secrets.base || !stride_ok(secrets.stride, 32, num_items)) return MEGASEAL_ERROR_ARGUMENT;
+  if (points && (!points->base || !stride_ok(points->stride, 32, num_items))) return MEGASEAL_ERROR_ARGUMENT;
   if (overlaps(out, num_items, secrets.base, secrets.stride)) return MEGASEAL_ERROR_ARGUMENT;
   if (points && overlaps(out, num_items, points->base, points->stride)) return MEGASEAL_ERROR_ARGUMENT;
 

@@ -59,6 +59,7 @@ typedef enum megaseal_error {
   MEGASEAL_ERROR_ROLE = 8,                /**< sealing with a receiver's context, or opening with a sender's */
   MEGASEAL_ERROR_MESSAGE_LIMIT = 9,       /**< the context has no sequence numbers left for this batch */
   MEGASEAL_ERROR_BUFFER_TOO_SMALL = 10,   /**< a text buffer cannot hold the result */
+  MEGASEAL_ERROR_FORKED = 11,             /**< a sender's context, made before this process was forked */
   MEGASEAL_ERROR_INT_ = 0x7fffffff        /* makes every int a value, here and below */
 } megaseal_error;
 
@@ -133,7 +134,7 @@ typedef struct megaseal_backend_info {
 
 /** megaseal_engine_create: makes an engine. On success *out_engine is owned by the caller. `options` may be NULL (all
  * defaults). Every backend passes a known-answer self-test before its first use in a process.
- * Errors: ARGUMENT, MEMORY, BACKEND_UNAVAILABLE; *out_engine is then NULL. Thread-safe. */
+ * Errors: ARGUMENT, MEMORY, BACKEND_UNAVAILABLE, RANDOM; *out_engine is then NULL. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_engine_create(megaseal_engine **out_engine,
                                                                      const megaseal_engine_options *options);
 /** megaseal_engine_destroy: joins the engine's threads and frees it. NULL is allowed. No call may be running on it. */
@@ -247,10 +248,11 @@ MEGASEAL_API void megaseal_recipient_public_key(const megaseal_recipient *recipi
                                                 uint8_t out_public_key[MEGASEAL_KEY_LEN]);
 
 /** megaseal_secret_key_create: copies a 32-byte X25519 secret and computes its public key. The caller owns one
- * reference and should wipe its own copy. Errors: ARGUMENT, MEMORY. */
+ * reference and should wipe its own copy. Errors: ARGUMENT, MEMORY, BACKEND_UNAVAILABLE (no backend passes its self-test). */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_secret_key_create(megaseal_secret_key **out_key, const uint8_t secret_key[MEGASEAL_KEY_LEN]);
-/** megaseal_secret_key_generate: a fresh key from the system's generator. Errors: ARGUMENT, MEMORY, RANDOM. */
+/** megaseal_secret_key_generate: a fresh key from the system's generator. Errors: ARGUMENT, MEMORY, RANDOM,
+ * BACKEND_UNAVAILABLE. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_secret_key_generate(megaseal_secret_key **out_key);
 /** megaseal_secret_key_retain: adds a reference and returns its argument. Thread-safe. */
 MEGASEAL_API megaseal_secret_key *megaseal_secret_key_retain(megaseal_secret_key *key);
@@ -305,7 +307,7 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_x25519_public_batch(megas
                                                                            size_t num_items, const uint8_t *secrets,
                                                                            size_t secret_stride);
 /** megaseal_keygen_batch: num_items fresh key pairs, 32 + 32 bytes each, packed. The caller wipes the secrets.
- * Errors: ARGUMENT, MEMORY, RANDOM; the outputs are then zeroed. Thread-safe. */
+ * Errors: ARGUMENT; MEMORY and RANDOM, after which the outputs are zeros. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_keygen_batch(megaseal_engine *engine, uint8_t *out_publics,
                                                                     uint8_t *out_secrets, size_t num_items);
 
@@ -396,8 +398,10 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_receiver_create(
 MEGASEAL_API void megaseal_hpke_context_destroy(megaseal_hpke_context *context);
 
 /** megaseal_hpke_context_seal_batch: reserves num_items consecutive sequence numbers at once and returns the first in
- * *out_first_sequence (may be NULL); item i is sealed under *out_first_sequence + i. A failed item burns its number.
- * Item statuses: OK, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors: ARGUMENT, MEMORY, ROLE, MESSAGE_LIMIT.
+ * *out_first_sequence (may be NULL); item i is sealed under *out_first_sequence + i. A failed item burns its number,
+ * and MEMORY those of the whole batch. A context made before a fork() is refused in the child, which would use the
+ * parent's numbers again (FORKED); opening and exporting go on there.
+ * Item statuses: OK, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors: ARGUMENT, MEMORY, ROLE, MESSAGE_LIMIT, FORKED.
  * Thread-safe: concurrent calls get disjoint numbers. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_hpke_context_seal_batch(megaseal_hpke_context *context, uint64_t *out_first_sequence,
