@@ -188,37 +188,51 @@ struct Comb {
   }
 };
 
-/// The x25519_public slot over a comb of the base point, GROUPS vectors at a time. u = (1 + y) / (1 - y) (RFC
-/// 7748 §4.1) is (Z + Y) / (Z - Y); the denominator is 0 for the neutral element alone, which no clamped
-/// scalar gives.
+/// The signs of secrets[first …], one vector.
+template <class C>
+MEGASEAL_NOINLINE void comb_recode_group(typename C::Signs& signs, const X25519Tile& tile, u32 first,
+                                         u32 num) {
+  using W = typename C::W;
+  W scalar[4];
+  Lanes<W>::load(scalar, tile.secrets, first, num);
+  clamp(scalar);
+  C::recode(signs, scalar);
+  wipe(scalar, sizeof scalar);
+}
+
+/// u = (1 + y) / (1 - y) (RFC 7748 §4.1) is (Z + Y) / (Z - Y); the denominator is 0 for the neutral element alone,
+/// which no clamped scalar gives.
+template <class F, class C>
+MEGASEAL_NOINLINE void comb_to_montgomery(typename F::Elem* num, typename F::Elem* den,
+                                          const typename C::Point* points, int n) {
+  for (int i = 0; i < n; i++) {
+    num[i] = F::norm(F::add(points[i].z, points[i].y));
+    den[i] = F::norm(F::sub(points[i].z, points[i].y));
+  }
+}
+
+/// The x25519_public slot over a comb of the base point, GROUPS vectors at a time, in stages like
+/// x25519_shared_tile.
 template <class F, class C, int GROUPS>
 MEGASEAL_INLINE void x25519_public_tile(const X25519Tile& tile, const typename C::Table& table) {
-  using W = typename F::W;
-  constexpr u32 lanes = u32(W::lanes);
+  constexpr u32 lanes = u32(F::W::lanes);
   typename C::Signs signs[GROUPS];
   typename C::Point points[GROUPS];
   typename F::Elem num[GROUPS], den[GROUPS], scratch[GROUPS];
   const size_t used = used_groups<GROUPS>(tile.num, lanes);
   for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
-    const u32 count = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
-    const int groups = int((count + lanes - 1) / lanes);
+    const u32 end = tile.num - base < GROUPS * lanes ? tile.num : base + GROUPS * lanes;
+    const int groups = int((end - base + lanes - 1) / lanes);
     for (int g = 0; g < groups; g++) {
-      W scalar[4];
-      Lanes<W>::load(scalar, tile.secrets, base + u32(g) * lanes, count - u32(g) * lanes);
-      clamp(scalar);
-      C::recode(signs[g], scalar);
-      wipe(scalar, sizeof scalar);
+      const u32 first = base + u32(g) * lanes;
+      comb_recode_group<C>(signs[g], tile, first, end - first);
     }
     C::multiply(points, signs, table, groups);
-    for (int g = 0; g < groups; g++) {
-      num[g] = F::norm(F::add(points[g].z, points[g].y));
-      den[g] = F::norm(F::sub(points[g].z, points[g].y));
-    }
+    comb_to_montgomery<F, C>(num, den, points, groups);
     FieldOps<F>::divide(num, den, scratch, groups);
     for (int g = 0; g < groups; g++) {
-      W result[4];
-      F::to_words(result, num[g]);
-      Lanes<W>::store(tile.out + 32 * size_t(base + u32(g) * lanes), result, count - u32(g) * lanes);
+      const u32 first = base + u32(g) * lanes;
+      x25519_finish_group<F, false>(tile, num[g], first, end - first);
     }
   }
   wipe(signs, used * sizeof signs[0]);

@@ -132,39 +132,59 @@ struct Ladder {
   }
 };
 
+// The stages of a tile are functions of their own, so that what they spill lies below the slot's frame, where
+// wipe_stack() reaches it.
+
+/// (x : z) <- secrets[first …] · points[first …], one vector; 1 <= num items are left in the tile from `first` on.
+template <class F>
+MEGASEAL_NOINLINE void x25519_ladder_group(typename F::Elem& x, typename F::Elem& z, const X25519Tile& tile,
+                                           u32 first, u32 num) {
+  using W = typename F::W;
+  W scalar[4], point[4];
+  Lanes<W>::load(scalar, tile.secrets, first, num);
+  Lanes<W>::load(point, tile.points, first, num);
+  clamp(scalar);
+  typename F::Prod px, pz;
+  Ladder<F>::run(px, pz, F::from_words(point), scalar);
+  x = F::norm(px);
+  z = F::norm(pz);
+  wipe(scalar, sizeof scalar);
+}
+
+/// Writes the u-coordinates of one vector, and where they are shared secrets their verdicts.
+template <class F, bool is_shared>
+MEGASEAL_NOINLINE void x25519_finish_group(const X25519Tile& tile, const typename F::Elem& u, u32 first,
+                                           u32 num) {
+  using W = typename F::W;
+  W result[4];
+  F::to_words(result, u);
+  Lanes<W>::store(tile.out + 32 * size_t(first), result, num);
+  if constexpr (is_shared) {
+    // RFC 7748 §6.1: all zeros means that the point had low order. Whoever sent the point may know.
+    const u32 low = W::reveal((result[0] | result[1] | result[2] | result[3]).is_zero());
+    for (u32 l = 0; l < u32(W::lanes) && l < num; l++)
+      if (low >> l & 1) tile.status[first + l] = u8(ItemStatus::low_order);
+  }
+  wipe(result, sizeof result);
+}
+
 /// The x25519_shared slot over a field, GROUPS vectors at a time.
 template <class F, int GROUPS>
 MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
-  using W = typename F::W;
-  constexpr u32 lanes = u32(W::lanes);
+  constexpr u32 lanes = u32(F::W::lanes);
   typename F::Elem x[GROUPS], z[GROUPS], scratch[GROUPS];
   const size_t used = used_groups<GROUPS>(tile.num, lanes);
   for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
-    const u32 num = tile.num - base < GROUPS * lanes ? tile.num - base : GROUPS * lanes;
-    const int groups = int((num + lanes - 1) / lanes);
+    const u32 end = tile.num - base < GROUPS * lanes ? tile.num : base + GROUPS * lanes;
+    const int groups = int((end - base + lanes - 1) / lanes);
     for (int g = 0; g < groups; g++) {
-      const u32 first = u32(g) * lanes;
-      W scalar[4], point[4];
-      Lanes<W>::load(scalar, tile.secrets, base + first, num - first);
-      Lanes<W>::load(point, tile.points, base + first, num - first);
-      clamp(scalar);
-      typename F::Prod px, pz;
-      Ladder<F>::run(px, pz, F::from_words(point), scalar);
-      x[g] = F::norm(px);
-      z[g] = F::norm(pz);
-      wipe(scalar, sizeof scalar);
+      const u32 first = base + u32(g) * lanes;
+      x25519_ladder_group<F>(x[g], z[g], tile, first, end - first);
     }
     FieldOps<F>::divide(x, z, scratch, groups);
     for (int g = 0; g < groups; g++) {
-      const u32 first = u32(g) * lanes;
-      W result[4];
-      F::to_words(result, x[g]);
-      Lanes<W>::store(tile.out + 32 * size_t(base + first), result, num - first);
-      // RFC 7748 §6.1: all zeros means that the point had low order. Whoever sent the point may know.
-      const u32 low = W::reveal((result[0] | result[1] | result[2] | result[3]).is_zero());
-      for (u32 l = 0; l < lanes && first + l < num; l++)
-        if (low >> l & 1) tile.status[base + first + l] = u8(ItemStatus::low_order);
-      wipe(result, sizeof result);
+      const u32 first = base + u32(g) * lanes;
+      x25519_finish_group<F, true>(tile, x[g], first, end - first);
     }
   }
   wipe(x, used * sizeof x[0]);

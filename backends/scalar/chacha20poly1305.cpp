@@ -12,6 +12,14 @@ namespace megaseal::scalar {
 namespace {
 // Deeper than any chain of frames below a slot of this file, as -fstack-usage shows them.
 constexpr size_t dead_bytes = 1024;
+
+MEGASEAL_NOINLINE void stream_one(const StreamItem& item) {
+  ChaCha20State state;
+  chacha20_set_key(state, item.key);
+  chacha20_set_nonce12(state, item.nonce);
+  chacha20_stream_into<W32x4, W32x4>(item.out, item.len, state, item.counter);
+  wipe(&state, sizeof state);
+}
 }  // namespace
 
 void chacha20poly1305_seal(const AeadTile* tile) {
@@ -44,14 +52,7 @@ void hchacha20(const HChaCha20Tile* tile) {
 }
 
 void chacha20_stream(const StreamTile* tile) {
-  for (u32 i = 0; i < tile->num; i++) {
-    const StreamItem& item = tile->items[i];
-    ChaCha20State state;
-    chacha20_set_key(state, item.key);
-    chacha20_set_nonce12(state, item.nonce);
-    chacha20_stream_into<W32x4, W32x4>(item.out, item.len, state, item.counter);
-    wipe(&state, sizeof state);
-  }
+  for (u32 i = 0; i < tile->num; i++) stream_one(tile->items[i]);
   wipe_stack<dead_bytes>();
 }
 

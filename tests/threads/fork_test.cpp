@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/backends.hpp"
 #include "tests/support/schemes.hpp"
 
 #if defined(__SANITIZE_THREAD__)
@@ -99,6 +100,30 @@ TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
     return Bytes{uint8_t(ok)};
   });
   EXPECT_EQ(done, Bytes{1});
+}
+
+TEST(ForkContext, ASenderMadeBeforeTheForkSealsInTheParentAlone) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  const Engine engine = make_engine("", 1);
+  const SecretKey key = make_secret_key(Random().bytes(32));
+  const Recipient recipient = make_recipient(public_key_of(key.get()));
+  Bytes enc(32);
+  megaseal_hpke_context* made = nullptr;
+  ASSERT_EQ(megaseal_hpke_sender_create(&made, enc.data(), engine.get(), nullptr, recipient.get()),
+            MEGASEAL_ERROR_NONE);
+  const Context sender(made);
+  const auto seal_one = [&] {
+    const Messages text = {{bytes_of("text")}, {}};
+    const Shape shape = shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT);
+    return seal(Layout::packed, shape, text, [&](size_t* failed, const megaseal_batch* batch) {
+      return megaseal_hpke_context_seal_batch(sender.get(), nullptr, failed, engine.get(), batch);
+    });
+  };
+  EXPECT_TRUE(seal_one().ok());
+  EXPECT_EQ(in_child([&] { return Bytes{uint8_t(seal_one().error)}; }), Bytes{MEGASEAL_ERROR_FORKED});
+  EXPECT_TRUE(seal_one().ok()) << "and the parent goes on";
 }
 
 }  // namespace

@@ -1,0 +1,169 @@
+// What a slot leaves on the stack: nothing of the secrets that went in or came out. The stack below the caller is
+// painted, the slot runs, and the dead frames are searched for every eight bytes of every secret.
+#include <sodium.h>
+
+#include <cstring>
+
+#include "tests/support/backends.hpp"
+#include "tests/support/bytes.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEGASEAL_OWN_STACK 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define MEGASEAL_OWN_STACK 0
+#endif
+#endif
+#ifndef MEGASEAL_OWN_STACK
+#define MEGASEAL_OWN_STACK 1
+#endif
+
+namespace megaseal::test {
+namespace {
+
+constexpr size_t depth = 96 * 1024;
+
+__attribute__((noinline)) void paint() {
+  uint8_t below[depth];
+  std::memset(below, 0xa5, sizeof below);
+  __asm__ volatile("" : : "r"(below) : "memory");
+}
+
+/// A copy of the dead frames, taken before anything else runs over them.
+__attribute__((noinline)) void copy_below(uint8_t* out) {
+  uint8_t below[depth];
+  uint8_t* p = below;
+  __asm__ volatile("" : "+r"(p) : : "memory");
+  for (size_t i = 0; i < depth; i++) out[i] = p[i];
+}
+
+bool contains(const Bytes& stack, const Bytes& secret) {
+  for (size_t i = 0; i + 8 <= secret.size(); i++)
+    if (memmem(stack.data(), stack.size(), &secret[i], 8) != nullptr) return true;
+  return false;
+}
+
+template <class Run>
+void expect_nothing_left(const std::vector<Bytes>& secrets, const Run& run) {
+  Bytes stack(depth);
+  paint();
+  run();
+  copy_below(stack.data());
+  for (size_t i = 0; i < secrets.size(); i++) EXPECT_FALSE(contains(stack, secrets[i])) << "secret " << i;
+}
+
+class Leftovers : public BackendTest {
+ protected:
+  void SetUp() override {
+    BackendTest::SetUp();
+    if (!MEGASEAL_OWN_STACK) GTEST_SKIP() << "sanitizers lay the stack out their own way";
+  }
+};
+
+Bytes clamped(Bytes scalar) {
+  scalar[0] &= 0xf8;
+  scalar[31] = uint8_t((scalar[31] & 0x7f) | 0x40);
+  return scalar;
+}
+
+TEST_P(Leftovers, Ciphers) {
+  Random random;
+  for (const size_t len : {0, 1, 40, 64, 300, 5000}) {
+    const Bytes key = random.bytes(32), nonce = random.bytes(12), in = random.bytes(len + 8),
+                aad = random.bytes(20);
+    Bytes out(len), tag(16), stream(64 * (2 + len / 64));
+    crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), nonce.data(), 0,
+                                       key.data());
+    uint8_t status = 0;
+    const AeadItem item{.key = key.data(),
+                        .nonce = nonce.data(),
+                        .aad = aad.data(),
+                        .aad_len = aad.size(),
+                        .in = in.data(),
+                        .out = out.data(),
+                        .len = len,
+                        .tag = tag.data()};
+    const AeadTile tile{.num = 1, .items = &item, .status = &status};
+    expect_nothing_left({key, stream, in}, [&] { table().chacha20poly1305_seal(&tile); });
+    const Bytes sealed = out;
+    AeadItem back = item;
+    back.in = sealed.data();
+    const AeadTile back_tile{.num = 1, .items = &back, .status = &status};
+    expect_nothing_left({key, stream, in}, [&] { table().chacha20poly1305_open(&back_tile); });
+    EXPECT_EQ(status, 0);
+    Bytes produced(stream.size());
+    const StreamItem s{.key = key.data(),
+                       .nonce = nonce.data(),
+                       .out = produced.data(),
+                       .len = produced.size(),
+                       .counter = 0};
+    const StreamTile s_tile{.num = 1, .items = &s};
+    expect_nothing_left({key, stream}, [&] { table().chacha20_stream(&s_tile); });
+    EXPECT_EQ(produced, stream);
+  }
+}
+
+TEST_P(Leftovers, X25519) {
+  Random random;
+  for (const size_t num : {1, 3, 64, 130}) {
+    const Bytes secrets = random.bytes(32 * num), points = random.bytes(32 * num);
+    Bytes out(32 * num), status(num);
+    const X25519Tile tile{.num = uint32_t(num),
+                          .secrets = {secrets.data(), 32},
+                          .points = {points.data(), 32},
+                          .out = out.data(),
+                          .status = status.data()};
+    std::vector<Bytes> needles;
+    for (size_t i : {size_t(0), num - 1}) {
+      const Bytes secret(secrets.begin() + ptrdiff_t(32 * i), secrets.begin() + ptrdiff_t(32 * i + 32));
+      Bytes shared(32);
+      ASSERT_EQ(crypto_scalarmult(shared.data(), secret.data(), &points[32 * i]), 0);
+      needles.insert(needles.end(), {secret, clamped(secret), shared});
+    }
+    expect_nothing_left(needles, [&] { table().x25519_shared(&tile); });
+    expect_nothing_left(needles, [&] { table().x25519_public(&tile); });
+  }
+}
+
+TEST_P(Leftovers, KeySchedule) {
+  Random random;
+  for (const size_t num : {1, 3, 4, 9}) {
+    const Bytes dh = random.bytes(32 * num), enc = random.bytes(32 * num), pk = random.bytes(32),
+                psk = random.bytes(40);
+    Bytes keys(32 * num), nonces(12 * num), exporters(32 * num);
+    HpkeShared shared{};
+    shared.psk = psk.data();
+    shared.psk_len = psk.size();
+    const HpkeScheduleTile tile{.num = uint32_t(num),
+                                .shared = &shared,
+                                .dh = dh.data(),
+                                .enc = enc.data(),
+                                .recipients = {pk.data(), 0},
+                                .keys = keys.data(),
+                                .nonces = nonces.data(),
+                                .exporters = exporters.data()};
+    table().hpke_schedule(&tile);  // once, to know what to look for
+    expect_nothing_left({dh, psk, keys, nonces, exporters}, [&] { table().hpke_schedule(&tile); });
+  }
+}
+
+// Negative control: what a function leaves behind is found.
+TEST(LeftoversSearch, FindsWhatIsThere) {
+  if (!MEGASEAL_OWN_STACK) GTEST_SKIP() << "sanitizers lay the stack out their own way";
+  const Bytes secret = Random().bytes(32);
+  Bytes stack(depth);
+  paint();
+  const auto leak = [&]() __attribute__((noinline)) {
+    uint8_t local[32];
+    std::memcpy(local, secret.data(), 32);
+    __asm__ volatile("" : : "r"(local) : "memory");
+  };
+  leak();
+  copy_below(stack.data());
+  EXPECT_TRUE(contains(stack, secret));
+}
+
+MEGASEAL_ON_EVERY_BACKEND(Leftovers);
+
+}  // namespace
+}  // namespace megaseal::test
