@@ -161,10 +161,11 @@ constexpr std::string_view kBeginLine = "-----BEGIN PRIVATE KEY-----\n";
 constexpr std::string_view kEnd = "-----END PRIVATE KEY-----";
 static_assert(kBeginLine.size() + kPkcs8Base64Len + 1 + kEnd.size() + 2 <= MEGASEAL_SECRET_KEY_PEM_LEN);
 
-// The next "-----BEGIN LABEL-----" at the start of a line, from `from` on. False: there is none.
+// The next "-----BEGIN LABEL-----" at the start of a line, from `from` on. False: there is none. A bare carriage
+// return starts no line: editors show what follows it as part of the comment it may stand in.
 bool find_block(std::string_view pem, size_t from, std::string_view& out_label, size_t& out_body) {
   for (size_t at = pem.find(kBegin, from); at != pem.npos; at = pem.find(kBegin, at + 1)) {
-    if (at != 0 && pem[at - 1] != '\n' && pem[at - 1] != '\r') continue;
+    if (at != 0 && pem[at - 1] != '\n') continue;
     const size_t label = at + kBegin.size();
     const size_t label_end = pem.find(kDashes, label);
     if (label_end == pem.npos) return false;
@@ -259,8 +260,13 @@ megaseal_error megaseal_secret_key_from_pem(megaseal_secret_key** out_key, size_
 
   if (error == MEGASEAL_ERROR_NONE && out_consumed != nullptr) {
     size_t consumed = end + kEnd.size();
-    if (consumed < pem_len && pem[consumed] == '\r') ++consumed;
-    if (consumed < pem_len && pem[consumed] == '\n') ++consumed;
+    // The line end, LF or CRLF. A bare carriage return stays: what follows it is not at the start of a line.
+    const std::string_view rest = text.substr(consumed);
+    if (rest.starts_with("\r\n")) {
+      consumed += 2;
+    } else if (rest.starts_with('\n')) {
+      ++consumed;
+    }
     *out_consumed = consumed;
   }
   return error;

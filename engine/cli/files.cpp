@@ -10,6 +10,17 @@
 #include <filesystem>
 
 namespace megaseal::cli {
+namespace {
+
+// Takes the names in a directory to the disk. File systems that cannot do it, and directories that may be
+// written but not read, are no reason to fail: the file itself is safe.
+void sync_directory_of(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  const Fd fd(::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() >= 0 && ::fsync(fd.get()) != 0 && errno == EIO) fail_errno("write", path);
+}
+
+}  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
@@ -38,7 +49,7 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   struct stat status {};
   if (warn_if_shared && ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) &&
       (status.st_mode & 077) != 0) {
-    tell("megaseal: warning: {} can be read by others; chmod 600 it\n", display_name(path));
+    tell("megaseal: warning: {} can be read by others; chmod 600 it", display_name(path));
   }
   // read(2) straight into wiped memory: a stream's buffer would keep a copy of the key.
   SecretBytes bytes(4096);
@@ -97,17 +108,19 @@ Output::~Output() {
 
 void Output::commit() {
   if (temporary_.empty()) return;
-  // A full disk may come to light only here. Key files are few and cannot be made again: they go to the disk
-  // itself.
-  if (replace_ == Replace::no && ::fsync(fd_.get()) != 0) fail_errno("write", name_);
+  // A full disk may come to light only here. Key files cannot be made again: the content goes to the disk itself
+  // before it takes the name, or a power cut might leave an empty file there.
+  if (::fsync(fd_.get()) != 0) fail_errno("write", name_);
   if (::close(fd_.release()) != 0) fail_errno("write", name_);
   if (replace_ == Replace::no) {
     // link(2) refuses an existing name, where rename(2) would silently replace it.
     if (::link(temporary_.c_str(), path_.c_str()) != 0) fail_errno("create", name_);
-    return;  // the destructor removes the other name
+    ::unlink(temporary_.c_str());
+  } else if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail_errno("create", name_);
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_errno("create", name_);
   temporary_.clear();
+  sync_directory_of(path_);
 }
 
 }  // namespace megaseal::cli

@@ -50,7 +50,7 @@ class Output {
   ~Output();
 
   void write(std::string_view bytes) { write_all(fd_.get(), bytes, name_); }
-  /// Ends the output. With Replace::no it fails if the file has appeared in the meantime.
+  /// Ends the output: when this returns, a regular file is in its place and on the disk. With Replace::no it fails if the file has appeared in the meantime.
   void commit();
 
  private:

@@ -1,6 +1,11 @@
 // megaseal keygen and megaseal pub.
 #include <sodium.h>
 
+#include <filesystem>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
 #include "engine/cli/files.hpp"
 #include "engine/cli/identities.hpp"
 #include "engine/cli/json_text.hpp"
@@ -39,41 +44,84 @@ SecretKey generate() {
   return SecretKey(key);
 }
 
+// Control characters, of ASCII and of Latin-1 (U+0080 to U+009F, in UTF-8), have no place in a name: it stands
+// in a comment line of the PEM file, where a line end would let it add keys of its own.
+bool has_control_character(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<uint8_t>(text[i]);
+    if (c < 0x20 || c == 0x7f) return true;
+    if (c == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0) return true;
+  }
+  return false;
+}
+
+// All of them, before the first key is made: one bad name, and nothing is written.
+std::vector<std::string> read_names(const std::string& path) {
+  constexpr size_t kBlockLen = 64 << 10;
+  LineReader reader({path}, kBlockLen, kBlockLen);
+  LineBlock block;
+  std::vector<std::string> names;
+  std::unordered_set<std::string> known;
+  while (reader.next(block)) {
+    for (const Line& line : block.lines) {
+      const std::string_view name =
+          line.text.ends_with('\r') ? line.text.substr(0, line.text.size() - 1) : line.text;
+      if (line.too_long || looks_like_key(name) || !is_utf8(name) || has_control_character(name)) {
+        fail("{}: line {}: not a name", display_name(path), line.number);
+      }
+      if (!known.emplace(name).second) {
+        fail("{}: line {}: the name \"{}\" is there twice", display_name(path), line.number, name);
+      }
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
+// With --force the directory would replace the secret keys.
+void check_outputs_differ(const Options& options) {
+  const auto place = [](const std::string& path) -> std::filesystem::path {
+    if (path.empty() || path == "-") return "-";
+    std::error_code error;
+    const auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
+    return error ? std::filesystem::path(path) : whole;
+  };
+  if (place(options.output) == place(options.directory)) {
+    fail_usage("-o and --directory are both {}",
+               options.directory == "-" ? "standard output" : options.directory);
+  }
+}
+
 // A key for each name: the secret keys into one PEM file, each under its name as a comment; names and public
 // keys into a directory.
 void generate_named(Output& secrets, const Options& options) {
   constexpr size_t kBlockLen = 64 << 10;
-  LineReader reader({options.names}, kBlockLen, kBlockLen);
   Output directory(options.directory, 0666, options.force ? Output::Replace::yes : Output::Replace::no);
-  LineBlock block;
   std::string text;
-  while (reader.next(block)) {
-    text.clear();
-    for (const Line& line : block.lines) {
-      const std::string_view name =
-          line.text.ends_with('\r') ? line.text.substr(0, line.text.size() - 1) : line.text;
-      if (line.too_long || looks_like_key(name) || !is_utf8(name)) {
-        fail("{}: line {}: not a name", display_name(options.names), line.number);
-      }
-      const SecretKey key = generate();
-      secrets.write(fmt::format("# {}\n", name));
-      write_pem(secrets, key.get());
-      text += "{\"name\":";
-      append_json_string(text, name);
-      fmt::format_to(std::back_inserter(text), ",\"key\":\"{}\"}}\n", public_key_text(key.get()));
-    }
+  for (const std::string& name : read_names(options.names)) {
+    const SecretKey key = generate();
+    secrets.write(fmt::format("# {}\n", name));
+    write_pem(secrets, key.get());
+    text += "{\"name\":";
+    append_json_string(text, name);
+    fmt::format_to(std::back_inserter(text), ",\"key\":\"{}\"}}\n", public_key_text(key.get()));
+    if (text.size() < kBlockLen) continue;
     directory.write(text);
+    text.clear();
   }
+  directory.write(text);
+  // Whoever finds a public key there can count on the secret key being safe, so the directory comes last.
+  secrets.commit();
   directory.commit();
 }
 
 }  // namespace
 
 Exit run_keygen(const Options& options) {
+  if (!options.names.empty()) check_outputs_differ(options);
   Output out(options.output, kSecretMode, options.force ? Output::Replace::yes : Output::Replace::no);
   if (!options.names.empty()) {
     generate_named(out, options);
-    out.commit();
     return Exit::done;
   }
   const SecretKey key = generate();

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "engine/cli/failure.hpp"
 
@@ -47,6 +49,26 @@ void add_stream_options(CLI::App& verb, Options& options) {
   add_json(verb, options, "A summary on standard error, as one JSON object");
 }
 
+// Whoever reads standard input first leaves nothing to the next.
+void check_standard_input(const Options& options) {
+  const auto has_dash = [](const std::vector<std::string>& paths) {
+    return std::find(paths.begin(), paths.end(), "-") != paths.end();
+  };
+  const std::pair<const char*, bool> roles[] = {
+      {"-i", has_dash(options.identities)},
+      {"-R", has_dash(options.recipient_files)},
+      {"--directory", options.directory == "-"},
+      {"--psk-file", options.psk_file == "-"},
+      {"INPUT", options.inputs.empty() || has_dash(options.inputs)},
+  };
+  const char* first = nullptr;
+  for (const auto& [role, used] : roles) {
+    if (!used) continue;
+    if (first != nullptr) fail_usage("standard input cannot be both {} and {}", first, role);
+    first = role;
+  }
+}
+
 void check_stream_options(Options& options) {
   if (options.format_name == "sealedbox") {
     options.format = MEGASEAL_FORMAT_SEALEDBOX;
@@ -61,6 +83,7 @@ void check_stream_options(Options& options) {
   if (options.format != MEGASEAL_FORMAT_HPKE && (psk || !options.info.empty())) {
     fail_usage("--info and --psk-file belong to --format hpke");
   }
+  check_standard_input(options);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "engine/cli/rejects.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/cli/json_text.hpp"
@@ -31,6 +32,45 @@ void append_record(std::string& out, const Line& line) {
   }
 }
 
+bool same_file(const struct stat& status, int standard_stream, const std::string& path) {
+  struct stat other {};
+  const bool known = path == "-" ? ::fstat(standard_stream, &other) == 0 : ::stat(path.c_str(), &other) == 0;
+  return known && other.st_dev == status.st_dev && other.st_ino == status.st_ino;
+}
+
+// Which other role the file of --rejects has, or "". It would be emptied, or the two would be mixed.
+std::string other_role(const struct stat& status, const Options& options,
+                       const std::vector<std::string>& inputs) {
+  if (S_ISCHR(status.st_mode)) return "";  // /dev/null, a terminal
+  if (same_file(status, STDOUT_FILENO, options.output.empty() ? "-" : options.output)) return "the output";
+  const std::vector<std::string> singles{options.directory, options.psk_file};
+  for (const auto* paths : {&inputs, &options.identities, &options.recipient_files, &singles}) {
+    for (const std::string& path : *paths) {
+      if (!path.empty() && same_file(status, STDIN_FILENO, path))
+        return path == "-" ? "standard input" : "the input " + path;
+    }
+  }
+  return "";
+}
+
+Fd open_rejects(const Options& options, const std::vector<std::string>& inputs) {
+  const std::string& path = options.rejects;
+  struct stat status {};
+  const bool existed = ::stat(path.c_str(), &status) == 0;
+  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) fail_errno("create", path);
+  const std::string role = other_role(status, options, inputs);
+  if (!role.empty()) {
+    if (!existed) ::unlink(path.c_str());  // -o and --rejects name the same new file
+    fail_usage("--rejects {} is also {}", path, role);
+  }
+  if (S_ISREG(status.st_mode)) {
+    if (::fchmod(fd.get(), 0600) != 0) fail_errno("set the mode of", path);
+    if (::ftruncate(fd.get(), 0) != 0) fail_errno("empty", path);
+  }
+  return fd;
+}
+
 }  // namespace
 
 Rejects::Rejects(const Options& options, const std::vector<std::string>& inputs)
@@ -38,8 +78,7 @@ Rejects::Rejects(const Options& options, const std::vector<std::string>& inputs)
   if (path_.empty()) return;
   // Written as it comes, not when whole: if the run ends early, what was rejected until then must not be
   // lost.
-  fd_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (fd_.get() < 0) fail_errno("create", path_);
+  fd_ = open_rejects(options, inputs);
 }
 
 void Rejects::malformed(const Line& line, std::string_view reason) {

@@ -14,7 +14,8 @@ namespace megaseal::cli {
 
 class Rejects {
  public:
-  /// Creates the file of --rejects, empty. Only the user may read it: it holds what was to be sealed.
+  /// Creates or empties the file of --rejects. Only the user may read it: it holds what was to be sealed. Throws
+  /// Failure (usage) where it is also read or is the output.
   Rejects(const Options& options, const std::vector<std::string>& inputs);
 
   /// A record that could not be understood or addressed.

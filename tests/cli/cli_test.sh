@@ -79,6 +79,93 @@ test_keygen_for_names_makes_a_directory() {
   expect 0 "$megaseal" open -i keys.pem --directory dir.ndjson sealed
   same "$(cat out)" '{"to":"bob \"the\\builder\"","msg":"x"}'
 }
+# keygen --names with the file of secret keys taken, by COMMAND, while the names still come.
+keygen_thwarted() {
+  mkfifo names
+  "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem "${@:2}" 2>err &
+  exec 7>names
+  printf 'alice\n' >&7
+  for _ in $(seq 100); do
+    compgen -G 'dir.ndjson.part.*' >/dev/null && break
+    sleep 0.1
+  done
+  "$1"
+  exec 7>&-
+  wait $!
+  same $? 1
+  contains err "cannot create keys.pem"
+  same "$(find . -name '*.part.*')" ""
+}
+test_keygen_for_names_puts_secret_keys_first() {
+  take_the_name() { printf 'before' >keys.pem; }
+  keygen_thwarted take_the_name
+  same "$(cat keys.pem)" before
+  [[ ! -e dir.ndjson ]] || fail "public keys whose secret keys are lost"
+}
+test_keygen_for_names_puts_secret_keys_first_with_force() {
+  take_the_name() { mkdir keys.pem; }
+  printf 'before' >dir.ndjson
+  keygen_thwarted take_the_name --force
+  same "$(cat dir.ndjson)" before
+}
+test_keygen_files_go_to_the_disk() {
+  command -v strace >/dev/null || skip "no strace"
+  strace -o trace true 2>/dev/null || skip "strace may not trace here"
+  printf 'alice\n' >names
+  local force
+  for force in "" --force; do
+    # Under a sanitizer strace keeps the leak check from running; the keys are what counts.
+    ASAN_OPTIONS=detect_leaks=0 expect 0 strace -y -o trace -e trace=fsync,link,linkat,rename,renameat,renameat2 \
+      "$megaseal" keygen $force --names names --directory dir.ndjson -o keys.pem
+    # Content, name, directory of the secret keys; only then those of the public ones.
+    same "$(grep -E '^(fsync|link|rename)' trace | grep -oE '^[a-z]+|keys\.pem|dir\.ndjson' | uniq | tr '\n' ' ')" \
+      "fsync keys.pem $([[ $force ]] && echo rename || echo link) keys.pem fsync dir.ndjson $(
+        [[ $force ]] && echo rename || echo link) dir.ndjson fsync "
+  done
+}
+test_keygen_for_bad_names_writes_nothing() {
+  local bad
+  for bad in 'al\rice' 'alice\r\r' 'al\0ice' '\033[31malice' 'al\tice' 'alice\x7f' 'al\xc2\x9bice' 'al\xffice' \
+    'x\r-----BEGIN PRIVATE KEY-----\rAAAA\r-----END PRIVATE KEY-----\r'; do
+    printf '%b' "good\n$bad\n" >names
+    expect 1 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+    contains err "names: line 2: not a name"
+    expect 1 "$megaseal" keygen --names names --directory dir.ndjson
+    empty out
+  done
+  printf 'alice\nbob\r\n\nbob\n' >names
+  expect 1 "$megaseal" keygen --names names --directory dir.ndjson
+  contains err 'names: line 4: the name "bob" is there twice'
+  empty out
+  expect 1 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+  same "$(ls)" "$(printf 'err\nnames\nout')"
+  # Line ends of the other kind, and letters of any script, are fine.
+  printf 'alice\r\nMärta À ñ 名\r\n' >names
+  expect 0 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+  contains dir.ndjson '{"name":"alice","key"'
+  contains dir.ndjson '{"name":"Märta À ñ 名","key"'
+}
+test_keygen_for_names_needs_two_outputs() {
+  printf 'alice\n' >names
+  expect 2 "$megaseal" keygen --force --names names --directory both -o ./both
+  contains err "-o and --directory are both"
+  [[ ! -e both ]] || fail "written"
+  expect 2 "$megaseal" keygen --names names --directory -
+  empty out
+}
+test_a_bare_carriage_return_starts_no_key() {
+  key a
+  key b
+  (printf '# name\r'; tr '\n' '\r' <b.pem; printf '\n'; cat a.pem) >hidden.pem
+  expect 0 "$megaseal" pub hidden.pem
+  same "$(cat out)" "$(public a)"
+  (head -c -1 a.pem; printf '\r'; cat b.pem) >after.pem
+  chmod 600 ./*.pem
+  expect 1 "$megaseal" pub after.pem
+  contains err "key 2 is not"
+  expect 0 "$megaseal" pub <(sed 's/$/\r/' a.pem b.pem)
+  same "$(cat out)" "$(cat a.pub b.pub)"
+}
 test_openssl_reads_our_keys() {
   command -v openssl >/dev/null || skip "no openssl"
   key a
@@ -119,7 +206,7 @@ test_shared_key_file_gets_a_warning() {
   key a
   chmod 644 a.pem
   expect 0 "$megaseal" open -i a.pem </dev/null
-  contains err "can be read by others"
+  same "$(cat err)" "megaseal: warning: a.pem can be read by others; chmod 600 it"
   expect 0 "$megaseal" open --quiet -i a.pem </dev/null
   empty err
 }
@@ -383,6 +470,69 @@ test_rejects_can_be_done_again() {
   empty out
   expect 0 "$megaseal" seal -r "$(public a)" --rejects rejects /dev/null
   empty rejects
+}
+test_rejects_is_a_file_of_its_own() {
+  key a
+  printf 'bad\n' >in
+  ln in hard
+  ln -s in soft
+  local file
+  for file in in ./in hard soft; do
+    expect 2 "$megaseal" seal -r "$(public a)" --rejects $file /dev/null in
+    contains err "--rejects $file is also the input in"
+    expect 2 "$megaseal" seal -r "$(public a)" --rejects $file <in
+    contains err "--rejects $file is also standard input"
+  done
+  same "$(cat in)" bad
+  same "$(stat -c %a in)" 644
+  cp a.pem before
+  expect 2 "$megaseal" open -i a.pem --rejects a.pem in
+  cmp -s a.pem before || fail "the key is gone"
+  expect 2 "$megaseal" seal -R a.pub --rejects a.pub in
+  contains a.pub megaseal1
+  expect 2 "$megaseal" seal -r "$(public a)" --rejects new -o ./new in
+  contains err "--rejects new is also the output"
+  [[ ! -e new ]] || fail "left behind"
+  printf 'before' >old
+  expect 2 "$megaseal" seal -r "$(public a)" --rejects old -o old in
+  expect 2 "$megaseal" seal -r "$(public a)" --rejects out in
+  expect 2 "$megaseal" seal -r "$(public a)" --rejects /dev/stdout in
+  same "$(cat old)" before
+  # A device may be shared.
+  "$megaseal" seal -r "$(public a)" --rejects /dev/null </dev/null >/dev/null || fail "/dev/null"
+}
+test_an_existing_file_of_rejects_becomes_private() {
+  key a
+  printf 'something longer than what is to come, readable by everyone, from a run before this one\n%s\n' \
+    "$(seq 100)" >rejects
+  chmod 666 rejects
+  expect 3 "$megaseal" seal -r "$(public a)" --rejects rejects <<<bad
+  same "$(stat -c %a rejects)" 600
+  same "$(cat rejects)" '{"line":1,"reason":"not a JSON object","record":"bad"}'
+}
+test_standard_input_has_one_role() {
+  key a
+  printf '{"msg":"x"}\n' >in
+  "$megaseal" seal -r "$(public a)" in >sealed || fail "seal"
+  both() {
+    local first=$1 second=$2
+    shift 2
+    expect 2 "$megaseal" "$@" </dev/null
+    contains err "standard input cannot be both $first and $second"
+  }
+  both -i INPUT open -i -
+  both -i INPUT open -i a.pem -i - sealed -
+  both -i --directory open -i - --directory - sealed
+  both -R INPUT seal -R -
+  both -R INPUT seal -R - in -
+  both -R --directory seal -R - --directory - in
+  both --directory INPUT seal --directory -
+  both --psk-file INPUT seal -r "$(public a)" --psk-file - --psk-id x
+  both -R --psk-file seal -R - --psk-file - --psk-id x in
+  # One of them at a time is fine.
+  expect 0 "$megaseal" open -q -i - sealed <a.pem
+  expect 0 "$megaseal" seal -R - in <a.pub
+  expect 0 "$megaseal" seal -r "$(public a)" --directory - in </dev/null
 }
 test_a_record_without_recipient() {
   expect 3 "$megaseal" seal <<<'{"msg":"x"}'
