@@ -25,15 +25,16 @@ class Ephemerals {
     return fixed_ || system_random(seed_, sizeof seed_) ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_RANDOM;
   }
 
-  /// 32 bytes for each of `num` items: fresh ones for tile `number`, or the fixed ones of the items in
-  /// `index`. Each tile number may be used once.
+  /// 32 bytes for each of `num` items: fresh ones for tile `number`, or the fixed ones of the items in `index`.
+  /// Each tile number may be used once.
   void fill(const Dispatch& dispatch, uint8_t* out, uint32_t number, const uint32_t* index,
             uint32_t num) const {
-    if (fixed_) {
-      for (uint32_t k = 0; k < num; k++)
-        std::memcpy(out + 32 * size_t(k), fixed_ + 32 * size_t(index[k]), 32);
-      return;
-    }
+    if (!fixed_) return stretch(dispatch, out, number, num);
+    for (uint32_t k = 0; k < num; k++) std::memcpy(out + 32 * size_t(k), fixed_ + 32 * size_t(index[k]), 32);
+  }
+
+  /// Fresh ones, whatever is fixed.
+  void stretch(const Dispatch& dispatch, uint8_t* out, uint32_t number, uint32_t num) const {
     uint8_t nonce[12] = {};
     std::memcpy(nonce, &number, sizeof number);
     const StreamItem item{.key = seed_, .nonce = nonce, .out = out, .len = uint64_t(num) * 32, .counter = 0};

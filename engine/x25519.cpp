@@ -55,7 +55,7 @@ megaseal_error keygen(megaseal_engine* engine, uint8_t* out_publics, uint8_t* ou
   const Dispatch& d = engine->dispatch;
   run_tiles(engine, uint32_t(num_items), 0, cost_key_agreement, 0, [&](Workspace&, TileRange range) {
     uint8_t* mine = out_secrets + 32 * size_t(range.begin);
-    secrets.fill(d, mine, range.number, nullptr, range.size());
+    secrets.stretch(d, mine, range.number, range.size());
     const X25519Tile tile{.num = range.size(),
                           .secrets = {mine, 32},
                           .points = {},
