@@ -17,8 +17,6 @@
 #include <cstring>
 #include <stdexcept>
 
-extern char** environ;
-
 namespace megaseal::main_job {
 namespace {
 
@@ -52,6 +50,7 @@ ChildResult run_child(const std::vector<std::string>& args, const std::string& i
   if (in_fd >= 0) posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
   if (out_fd >= 0) posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
   std::vector<char*> argv;
+  argv.reserve(args.size() + 1);
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
 
