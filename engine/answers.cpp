@@ -26,8 +26,6 @@ const char* megaseal_error_string(megaseal_error error) {
       return "the context has the other role";
     case MEGASEAL_ERROR_MESSAGE_LIMIT:
       return "the context's sequence numbers are used up";
-    case MEGASEAL_ERROR_BUFFER_TOO_SMALL:
-      return "buffer too small";
     case MEGASEAL_ERROR_FORKED:
       return "the sender's context belongs to the process that made it, not to its child";
     case MEGASEAL_ERROR_INT_:

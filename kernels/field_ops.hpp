@@ -35,13 +35,6 @@ struct FieldOps {
     return mul(sqr_times(z250, 5), z11);
   }
 
-  /// z^((p-5)/8) = z^(2^252 - 3), for square roots; 2^252 - 3 = (2^250 - 1) 2^2 + 1.
-  static MEGASEAL_NOINLINE Elem pow_p58(const Elem& z) {
-    Elem z11;
-    const Elem z250 = pow_2_250_1(z, z11);
-    return mul(sqr_times(z250, 2), z);
-  }
-
   /// num[i] <- num[i] / den[i] for i < n, with 0 where den[i] is 0, by one inversion (Montgomery's trick):
   /// the running products p_i = d_0 … d_i are inverted at the end and unwound. Three multiplications an item,
   /// and one for the quotient. den and scratch (n elements each) are overwritten and hold secrets afterwards.

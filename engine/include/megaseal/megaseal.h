@@ -58,8 +58,7 @@ typedef enum megaseal_error {
   MEGASEAL_ERROR_KEY_LOW_ORDER = 7,       /**< a public key of low order: no secret could be shared with it */
   MEGASEAL_ERROR_ROLE = 8,                /**< sealing with a receiver's context, or opening with a sender's */
   MEGASEAL_ERROR_MESSAGE_LIMIT = 9,       /**< the context has no sequence numbers left for this batch */
-  MEGASEAL_ERROR_BUFFER_TOO_SMALL = 10,   /**< a text buffer cannot hold the result */
-  MEGASEAL_ERROR_FORKED = 11,             /**< a sender's context, made before this process was forked */
+  MEGASEAL_ERROR_FORKED = 10,             /**< a sender's context, made before this process was forked */
   MEGASEAL_ERROR_INT_ = 0x7fffffff        /* makes every int a value, here and below */
 } megaseal_error;
 
