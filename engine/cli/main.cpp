@@ -39,6 +39,8 @@ Exit run(const Options& options) {
       return run_info(options);
     case Verb::selftest:
       return run_selftest(options);
+    case Verb::bench:
+      return run_bench(options);
   }
   return Exit::usage;
 }

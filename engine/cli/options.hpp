@@ -8,13 +8,20 @@
 
 namespace megaseal::cli {
 
-enum class Verb { keygen, pub, seal, open, info, selftest };
+enum class Verb { keygen, pub, seal, open, info, selftest, bench };
+
+/// How records are told apart in a stream.
+enum class Framing {
+  ndjson,  ///< a JSON object a line
+  len32,   ///< the length in four bytes, little-endian, then that many bytes
+  lines,   ///< a message a line; sealed: base64 a line
+};
 
 struct Options {
   Verb verb = Verb::info;
 
-  std::string backend;  // empty: the best for each operation
-  uint32_t threads = 0;
+  std::string backend;   // empty: the best for each operation
+  uint32_t threads = 0;  // 0: one for each CPU
   bool quiet = false;
   bool json = false;
 
@@ -27,14 +34,20 @@ struct Options {
   std::vector<std::string> recipients;       // -r
   std::vector<std::string> recipient_files;  // -R
   std::vector<std::string> identities;       // -i
-  std::string format_name = "hpke";
-  megaseal_format format = MEGASEAL_FORMAT_HPKE;  // what format_name says
-  std::string framing = "ndjson";
+  megaseal_format format = MEGASEAL_FORMAT_HPKE;
+  Framing framing = Framing::ndjson;
   std::string info;
   std::string psk_file;
   std::string psk_id;
+  uint64_t pad = 0;  // messages are padded to a multiple of so many bytes; 0: not padded
   std::string rejects;
+  bool skip_foreign = false;
   uint64_t max_record = 16 << 20;
+
+  std::vector<std::string> operations;  // bench: which; empty: all
+  std::vector<uint64_t> sizes;          // bench: bytes of a message
+  uint64_t batch = 1024;                // bench: messages a call
+  double seconds = 0.5;                 // bench: for each figure
 };
 
 /// Reads the command line and MEGASEAL_BACKEND. Prints help or the version and ends the process with 0 where

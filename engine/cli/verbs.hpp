@@ -11,5 +11,6 @@ Exit run_seal(const Options& options);
 Exit run_open(const Options& options);
 Exit run_info(const Options& options);
 Exit run_selftest(const Options& options);
+Exit run_bench(const Options& options);
 
 }  // namespace megaseal::cli
