@@ -77,6 +77,9 @@ int main(int argc, char** argv) {
   add_sha256();
   add_hpke();
   add_sealedbox();
+#ifdef MEGASEAL_BENCH_CLI
+  add_cli();
+#endif
   if (options.list) {
     for (const std::string& name : names()) std::puts(name.c_str());
     return 0;

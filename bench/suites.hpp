@@ -8,5 +8,6 @@ void add_x25519();
 void add_sha256();
 void add_hpke();
 void add_sealedbox();
+void add_cli();
 
 }  // namespace megaseal::bench

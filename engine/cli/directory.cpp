@@ -4,7 +4,7 @@
 
 #include <simdjson.h>
 
-#include "engine/cli/lines.hpp"
+#include "engine/cli/frames.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -14,13 +14,13 @@ constexpr size_t kMaxLine = 64 << 10;
 
 // Returns "" or what is wrong with the line.
 std::string parse_entry(std::string_view& out_name, PublicKey& out_key, simdjson::ondemand::parser& parser,
-                        const Line& line) {
+                        const Frame& line) {
   constexpr const char* kShape = "not of the form {\"name\": …, \"key\": …}";
-  if (line.too_long) return kShape;
+  if (line.fault != Frame::Fault::none) return kShape;
   simdjson::ondemand::document document;
   simdjson::ondemand::object object;
-  const simdjson::padded_string_view text(line.text.data(), line.text.size(),
-                                          line.text.size() + LineBlock::kPadding);
+  const simdjson::padded_string_view text(line.bytes.data(), line.bytes.size(),
+                                          line.bytes.size() + FrameBlock::kPadding);
   if (parser.iterate(text).get(document) || document.get_object().get(object)) return kShape;
   std::string_view key_text;
   bool has_name = false;
@@ -67,12 +67,12 @@ std::string parse_public_key(PublicKey& out, std::string_view text) {
   }
 }
 
-Directory::Directory(const std::string& path) {
-  LineReader reader({path}, kBlockLen, kMaxLine);
-  LineBlock block;
+Directory::Directory(const std::string& path, bool quiet) {
+  FrameReader reader({path}, Framing::ndjson, FrameReader::Blanks::left_out, kBlockLen, kMaxLine);
+  FrameBlock block;
   simdjson::ondemand::parser parser;
   while (reader.next(block)) {
-    for (const Line& line : block.lines) {
+    for (const Frame& line : block.frames) {
       std::string_view entry_name;
       PublicKey entry_key;
       const std::string reason = parse_entry(entry_name, entry_key, parser, line);
@@ -82,6 +82,7 @@ Directory::Directory(const std::string& path) {
       }
     }
   }
+  if (!quiet) tell("megaseal: {} names in {}", size(), display_name(path));
 }
 
 size_t Directory::slot_of(std::string_view name_) const {

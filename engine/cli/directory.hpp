@@ -16,8 +16,8 @@ class Directory {
  public:
   Directory() = default;
   /// Reads the file; any line that is not as above, a repeated name and a bad key end the run, naming the
-  /// line.
-  explicit Directory(const std::string& path);
+  /// line. Says on standard error how many names there are, unless `quiet`.
+  Directory(const std::string& path, bool quiet);
 
   std::optional<uint32_t> find(std::string_view name) const;
   const PublicKey& key(uint32_t index) const { return keys_[index]; }

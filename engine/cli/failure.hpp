@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace megaseal::cli {
@@ -46,16 +46,17 @@ template <class... Args>
   fail("cannot {} {}: {}", what, path, std::strerror(errno));
 }
 
+/// Shows `text` as the last line of the terminal, in place of what was shown there before; "" clears it. Not for
+/// standard error that is no terminal.
+void status_line(std::string_view text);
+
 /// One line on standard error. Control characters become '?': text from records must not steer the terminal.
-/// That standard error itself cannot be written is no reason to fail.
+/// That standard error itself cannot be written is no reason to fail. Thread-safe.
+void tell_line(std::string line);
+
 template <class... Args>
 void tell(fmt::format_string<Args...> format, Args&&... args) {
-  std::string line = fmt::format(format, std::forward<Args>(args)...);
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  line += '\n';
-  std::fwrite(line.data(), 1, line.size(), stderr);
+  tell_line(fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace megaseal::cli

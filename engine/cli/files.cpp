@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+
+#include "engine/cli/interrupt.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -66,19 +69,56 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   return bytes;
 }
 
-void write_all(int fd, std::string_view bytes, const std::string& name) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_errno("write", name);
-    bytes.remove_prefix(static_cast<size_t>(n));
+namespace {
+
+// How much was written before an error, which is then in errno.
+size_t write_some(int fd, std::string_view bytes) {
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + written, bytes.size() - written);
+    if (n >= 0) {
+      written += static_cast<size_t>(n);
+    } else if (errno == EAGAIN) {  // somebody who shares the open file made it non-blocking
+      pollfd poll_fd{fd, POLLOUT, 0};
+      ::poll(&poll_fd, 1, -1);
+    } else if (errno != EINTR) {
+      break;
+    }
   }
+  return written;
+}
+
+// Takes the last `len` bytes back from the end of a regular file.
+void take_back(int fd, size_t len) {
+  struct stat status {};
+  const off_t end = ::lseek(fd, 0, SEEK_CUR);
+  if (len == 0 || end < 0 || ::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return;
+  if (status.st_size != end) return;  // somebody else has written behind us
+  const off_t begin = end - static_cast<off_t>(len);
+  if (::ftruncate(fd, begin) == 0) ::lseek(fd, begin, SEEK_SET);
+}
+
+}  // namespace
+
+void write_all(int fd, std::string_view bytes, const std::string& name) {
+  if (write_some(fd, bytes) != bytes.size()) fail_errno("write", name);
+}
+
+void Output::write(std::string_view bytes) {
+  const size_t written = write_some(fd_.get(), bytes);
+  if (written == bytes.size()) return;
+  if (errno == EPIPE) throw ClosedPipe();
+  const int error = errno;
+  take_back(fd_.get(), written);
+  errno = error;
+  fail_errno("write", name_);
 }
 
 Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(path), replace_(replace) {
   if (path.empty() || path == "-") {
     fd_ = Fd(STDOUT_FILENO);
     name_ = "standard output";
+    on_terminal_ = ::isatty(STDOUT_FILENO) == 1;
     return;
   }
   struct stat status {};
@@ -87,6 +127,7 @@ Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(
   if (exists && !S_ISREG(status.st_mode)) {  // /dev/null, a named pipe
     fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (fd_.get() < 0) fail_errno("open", path);
+    on_terminal_ = ::isatty(fd_.get()) == 1;
     return;
   }
   // A symbolic link stays: what it points to is replaced.

@@ -49,9 +49,16 @@ class Output {
   Output& operator=(const Output&) = delete;
   ~Output();
 
-  void write(std::string_view bytes) { write_all(fd_.get(), bytes, name_); }
-  /// Ends the output: when this returns, a regular file is in its place and on the disk. With Replace::no it fails if the file has appeared in the meantime.
+  /// Writes whole records. When the disk is full, what was written of them is taken back from a regular file, so
+  /// that it does not end within one. Throws ClosedPipe where nobody reads any more.
+  void write(std::string_view bytes);
+  /// Ends the output: when this returns, a regular file is in its place and on the disk. With Replace::no it
+  /// fails if the file has appeared in the meantime.
   void commit();
+
+  bool on_terminal() const { return on_terminal_; }
+  /// "standard output", or the path.
+  const std::string& name() const { return name_; }
 
  private:
   Fd fd_;
@@ -59,6 +66,7 @@ class Output {
   std::string path_;       // where it is to be; empty: written in place
   std::string temporary_;  // where it is
   Replace replace_;
+  bool on_terminal_ = false;
 };
 
 }  // namespace megaseal::cli

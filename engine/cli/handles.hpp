@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,14 @@ using Engine = std::unique_ptr<megaseal_engine, Releaser<megaseal_engine_destroy
 using Recipient = std::unique_ptr<megaseal_recipient, Releaser<megaseal_recipient_release>>;
 using SecretKey = std::unique_ptr<megaseal_secret_key, Releaser<megaseal_secret_key_release>>;
 using PublicKey = std::array<uint8_t, MEGASEAL_KEY_LEN>;
+
+struct PublicKeyHash {
+  size_t operator()(const PublicKey& key) const {
+    size_t hash = 0;  // public keys are as good as random already
+    std::memcpy(&hash, key.data(), sizeof hash);
+    return hash;
+  }
+};
 
 /// Throws unless `error` is none.
 inline void check(megaseal_error error, const char* what) {

@@ -33,7 +33,7 @@ Identities::Identities(const Options& options) {
     megaseal_secret_key_public_key(keys_[i].get(), key.data());
     by_public_.emplace(key, i);
   }
-  if (!options.directory.empty()) directory_ = Directory(options.directory);
+  if (!options.directory.empty()) directory_ = Directory(options.directory, options.quiet);
 }
 
 Identities::Choice Identities::choose(size_t& out_index, std::string_view to) const {

@@ -1,7 +1,5 @@
 // The secret keys that open, and which of them a record asks for.
 #pragma once
-#include <cstring>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +15,7 @@ namespace megaseal::cli {
 /// key.
 void load_secret_keys(std::vector<SecretKey>& out, const std::string& path, bool warn_if_shared);
 
+/// Once loaded they are only read, by any number of threads.
 class Identities {
  public:
   explicit Identities(const Options& options);
@@ -30,16 +29,8 @@ class Identities {
   Choice choose(size_t& out_index, std::string_view to) const;
 
  private:
-  struct Hash {
-    size_t operator()(const PublicKey& key) const {
-      size_t hash = 0;  // public keys are as good as random already
-      std::memcpy(&hash, key.data(), sizeof hash);
-      return hash;
-    }
-  };
-
   std::vector<SecretKey> keys_;
-  std::unordered_map<PublicKey, size_t, Hash> by_public_;
+  std::unordered_map<PublicKey, size_t, PublicKeyHash> by_public_;
   Directory directory_;
 };
 

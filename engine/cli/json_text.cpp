@@ -23,6 +23,17 @@ constexpr auto kNeedsEscape = [] {
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
+bool is_printable(std::string_view text) {
+  if (!is_utf8(text)) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<uint8_t>(text[i]);
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+    // U+0080 to U+009F, the control characters of Latin-1.
+    if (c == 0xc2 && static_cast<uint8_t>(text[i + 1]) < 0xa0) return false;
+  }
+  return true;
+}
+
 bool is_json(std::string_view text) {
   simdjson::dom::parser parser;
   return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;

@@ -6,6 +6,8 @@
 namespace megaseal::cli {
 
 bool is_utf8(std::string_view text);
+/// Whether `text` is valid UTF-8 that moves no terminal: no control characters but tabs.
+bool is_printable(std::string_view text);
 /// Whether `text` is one JSON value.
 bool is_json(std::string_view text);
 /// Appends `text`, valid UTF-8, as a JSON string.

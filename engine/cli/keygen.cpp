@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "engine/cli/files.hpp"
+#include "engine/cli/frames.hpp"
 #include "engine/cli/identities.hpp"
+#include "engine/cli/interrupt.hpp"
 #include "engine/cli/json_text.hpp"
-#include "engine/cli/lines.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/verbs.hpp"
 
@@ -44,29 +45,20 @@ SecretKey generate() {
   return SecretKey(key);
 }
 
-// Control characters, of ASCII and of Latin-1 (U+0080 to U+009F, in UTF-8), have no place in a name: it stands
-// in a comment line of the PEM file, where a line end would let it add keys of its own.
-bool has_control_character(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<uint8_t>(text[i]);
-    if (c < 0x20 || c == 0x7f) return true;
-    if (c == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0) return true;
-  }
-  return false;
-}
-
 // All of them, before the first key is made: one bad name, and nothing is written.
 std::vector<std::string> read_names(const std::string& path) {
   constexpr size_t kBlockLen = 64 << 10;
-  LineReader reader({path}, kBlockLen, kBlockLen);
-  LineBlock block;
+  FrameReader reader({path}, Framing::lines, FrameReader::Blanks::left_out, kBlockLen, kBlockLen);
+  FrameBlock block;
   std::vector<std::string> names;
   std::unordered_set<std::string> known;
   while (reader.next(block)) {
-    for (const Line& line : block.lines) {
+    for (const Frame& line : block.frames) {
       const std::string_view name =
-          line.text.ends_with('\r') ? line.text.substr(0, line.text.size() - 1) : line.text;
-      if (line.too_long || looks_like_key(name) || !is_utf8(name) || has_control_character(name)) {
+          line.bytes.ends_with('\r') ? line.bytes.substr(0, line.bytes.size() - 1) : line.bytes;
+      // A name stands in a comment line of the PEM file, where a line end would let it add keys of its own.
+      if (line.fault != Frame::Fault::none || looks_like_key(name) || !is_printable(name) ||
+          name.find('\t') != name.npos) {
         fail("{}: line {}: not a name", display_name(path), line.number);
       }
       if (!known.emplace(name).second) {
@@ -99,6 +91,7 @@ void generate_named(Output& secrets, const Options& options) {
   Output directory(options.directory, 0666, options.force ? Output::Replace::yes : Output::Replace::no);
   std::string text;
   for (const std::string& name : read_names(options.names)) {
+    if (caught_signal() != 0) throw Interrupted();
     const SecretKey key = generate();
     secrets.write(fmt::format("# {}\n", name));
     write_pem(secrets, key.get());

@@ -1,6 +1,7 @@
 // The megaseal command.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <new>
 
 #include "engine/cli/failure.hpp"
+#include "engine/cli/interrupt.hpp"
 #include "engine/cli/options.hpp"
 #include "engine/cli/verbs.hpp"
 
@@ -54,7 +56,14 @@ int main(int argc, char** argv) {
     return static_cast<int>(Exit::failed);
   }
   try {
-    return static_cast<int>(run(parse_options(argc, argv)));
+    const Options options = parse_options(argc, argv);
+    if (options.verb != Verb::bench) catch_signals();  // that one has nothing to finish
+    return static_cast<int>(run(options));
+  } catch (const ClosedPipe&) {
+    die_of(SIGPIPE);
+  } catch (const Interrupted&) {
+    tell("megaseal: interrupted");
+    die_of(caught_signal());
   } catch (const Failure& failure) {
     tell("megaseal: {}", failure.what());
     return static_cast<int>(failure.exit());

@@ -1,48 +1,45 @@
-// megaseal open: sealed records in, opened records out. One block at a time goes through parse, open and
-// write.
+// megaseal open: sealed records in, opened records out.
+#include <sodium.h>
+
 #include <deque>
 
-#include "engine/cli/files.hpp"
 #include "engine/cli/identities.hpp"
-#include "engine/cli/lines.hpp"
+#include "engine/cli/json_text.hpp"
 #include "engine/cli/records.hpp"
-#include "engine/cli/rejects.hpp"
 #include "engine/cli/session.hpp"
-#include "engine/cli/summary.hpp"
+#include "engine/cli/stream.hpp"
 #include "engine/cli/verbs.hpp"
 
 namespace megaseal::cli {
 namespace {
 
-class Opener {
+class Opener : public BlockWorker {
  public:
-  explicit Opener(const Options& options)
-      : session_(options),
-        identities_(options),
-        reader_(options.inputs, session_.block_len(operation(options)), options.max_record),
-        rejects_(options, reader_.inputs()),
-        output_(options.output),
-        options_(options) {}
+  Opener(const Options& options, const Cipher& cipher, const Identities& identities, bool on_terminal)
+      : options_(options),
+        cipher_(cipher),
+        identities_(identities),
+        on_terminal_(on_terminal),
+        overhead_(megaseal_overhead(options.format)),
+        parser_(RecordKind::sealed, options.framing) {}
 
-  Exit run() {
-    LineBlock block;
-    while (reader_.next(block)) {
-      parser_.begin_block(block);
-      entries_.resize(block.lines.size());
-      for (size_t i = 0; i < block.lines.size(); ++i) take(entries_[i], block.lines[i]);
-      open_all();
-      write_all();
-      rejects_.flush();
-      summary_.num_records += block.lines.size();
-    }
-    output_.commit();
-    rejects_.summarize(summary_.num_records);
-    if (options_.json) summary_.print_json(rejects_, session_.engine(), operation(options_));
-    return rejects_.exit();
+  void work(const FrameBlock& block, Outcome& out, const std::function<void()>& /*drain*/) override {
+    parser_.begin_block(block);
+    entries_.resize(block.frames.size());
+    for (size_t i = 0; i < block.frames.size(); ++i) take(entries_[i], block.frames[i]);
+    open_all();
+    for (Entry& entry : entries_) put(entry, out);
+  }
+
+  void release() override {
+    parser_.release();
+    first_try_.release();
+    again_.release();
+    retried_.clear();
   }
 
  private:
-  enum class State : uint8_t { pending, opened, malformed, not_opened };
+  enum class State : uint8_t { pending, opened, malformed, not_opened, foreign };
 
   struct Entry {
     Record record;
@@ -53,29 +50,27 @@ class Opener {
     std::string_view message;
   };
 
-  static megaseal_operation operation(const Options& options) {
-    return options.format == MEGASEAL_FORMAT_HPKE ? MEGASEAL_OP_HPKE_OPEN : MEGASEAL_OP_SEALEDBOX_OPEN;
-  }
-
-  void take(Entry& entry, const Line& line) {
+  void take(Entry& entry, const Frame& frame) {
     entry.key = 0;
     entry.state = State::malformed;
-    entry.why = parser_.parse(entry.record, line);
-    if (entry.why.empty() && !session_.takes_aad() && !entry.record.aad_raw.empty()) {
+    entry.why = parser_.parse(entry.record, frame);
+    if (entry.why.empty() && options_.format != MEGASEAL_FORMAT_HPKE && !entry.record.aad_raw.empty()) {
       entry.why = "sealed boxes bind no associated data";
     }
     if (!entry.why.empty()) return;
     const auto choice = identities_.choose(entry.key, entry.record.to);
     entry.any_key = choice == Identities::Choice::any;
-    entry.state = choice == Identities::Choice::none ? State::not_opened : State::pending;
-    if (choice == Identities::Choice::none) entry.why = "sealed to another key than those of -i";
+    entry.state = State::pending;
+    if (choice != Identities::Choice::none) return;
+    entry.state = options_.skip_foreign ? State::foreign : State::not_opened;
+    entry.why = "sealed to another key than those of -i";
   }
 
   // A first pass with each record's first key; then those that did not open go through again with their next
   // one.
   void open_all() {
-    if (!open_pass(first_try_)) return;
     retried_.clear();
+    if (!open_pass(first_try_)) return;
     for (size_t pass = 1; pass < identities_.size(); ++pass) {
       if (!open_pass(again_)) return;
       // The next pass needs the room, so what this one opened moves out. With thousands of keys, results of
@@ -93,22 +88,20 @@ class Opener {
     for (Entry& entry : entries_) {
       if (entry.state != State::pending) continue;
       const std::string_view sealed = entry.record.payload;
-      const uint64_t overhead = session_.overhead();
-      items.add(sealed, entry.record.aad, sealed.size() < overhead ? 0 : sealed.size() - overhead);
+      items.add(sealed, entry.record.aad, sealed.size() < overhead_ ? 0 : sealed.size() - overhead_);
       keys_.push_back(identities_.key(entry.key));
       pending_.push_back(&entry);
     }
     if (pending_.empty()) return false;
     items.place();
-    session_.open(items, keys_);
+    cipher_.open(items, keys_);
     for (size_t i = 0; i < pending_.size(); ++i) conclude(*pending_[i], items.status(i), items.result(i));
     return true;
   }
 
-  void conclude(Entry& entry, megaseal_status status, std::string_view message) {
+  void conclude(Entry& entry, megaseal_status status, std::string_view message) const {
     if (status == MEGASEAL_OK) {
-      entry.state = State::opened;
-      entry.message = message;
+      accept(entry, message);
     } else if (status == MEGASEAL_AUTH_FAILED && entry.any_key && entry.key + 1 < identities_.size()) {
       ++entry.key;
     } else {
@@ -117,42 +110,76 @@ class Opener {
     }
   }
 
-  void write_all() {
-    text_.clear();
-    for (const Entry& entry : entries_) {
-      const Line& line = *entry.record.line;
-      if (entry.state == State::opened) {
-        append_opened(text_, entry.record, entry.message);
-        ++summary_.num_done;
-        summary_.num_bytes += entry.message.size();
-      } else if (entry.state == State::malformed) {
-        rejects_.malformed(line, entry.why);
-      } else {
-        rejects_.not_opened(line, entry.why);
+  void accept(Entry& entry, std::string_view message) const {
+    if (options_.pad != 0) {
+      size_t len = 0;
+      const auto* const bytes = reinterpret_cast<const unsigned char*>(message.data());
+      if (message.size() % options_.pad != 0 ||
+          sodium_unpad(&len, bytes, message.size(), options_.pad) != 0) {
+        entry.state = State::not_opened;
+        entry.why = fmt::format("not padded to a multiple of {} bytes", options_.pad);
+        return;
       }
+      message = message.substr(0, len);
     }
-    output_.write(text_);
+    if (options_.framing == Framing::lines && message.find('\n') != message.npos) {
+      entry.state = State::malformed;
+      entry.why = "the message holds a line feed; --framing ndjson and len32 can carry it";
+      return;
+    }
+    entry.state = State::opened;
+    entry.message = message;
   }
 
-  Session session_;
-  Identities identities_;
-  LineReader reader_;
-  Rejects rejects_;
-  Output output_;
+  void put(Entry& entry, Outcome& out) const {
+    switch (entry.state) {
+      case State::opened:
+        if (on_terminal_ && options_.framing == Framing::lines && !is_printable(entry.message)) {
+          fail("a message is binary and does not go to a terminal; use -o FILE, a pipe, or --framing ndjson");
+        }
+        append_opened(out.text, options_.framing, entry.record, entry.message);
+        ++out.tally.num_done;
+        out.tally.num_bytes += entry.message.size();
+        break;
+      case State::foreign:
+        ++out.tally.num_foreign;
+        break;
+      case State::malformed:
+        out.rejects.push_back({entry.record.frame, Reject::Kind::malformed, std::move(entry.why)});
+        break;
+      default:
+        out.rejects.push_back({entry.record.frame, Reject::Kind::not_opened, std::move(entry.why)});
+    }
+  }
+
   const Options& options_;
-  RecordParser parser_{RecordKind::sealed};
+  const Cipher& cipher_;
+  const Identities& identities_;
+  const bool on_terminal_;
+  const uint64_t overhead_;
+  RecordParser parser_;
   std::vector<Entry> entries_;
   Items first_try_;
   Items again_;
   std::deque<std::string> retried_;  // messages opened by a second or later key; a deque never moves them
   std::vector<const megaseal_secret_key*> keys_;
   std::vector<Entry*> pending_;
-  std::string text_;
-  Summary summary_;
 };
 
 }  // namespace
 
-Exit run_open(const Options& options) { return Opener(options).run(); }
+Exit open_stream(const Options& options, const Cipher& cipher, size_t block_len, std::string_view backend) {
+  const Identities identities(options);
+  Stream stream(options, FrameReader::Blanks::left_out, block_len);
+  return stream.run(
+      [&] { return std::make_unique<Opener>(options, cipher, identities, stream.on_terminal()); }, backend);
+}
+
+Exit run_open(const Options& options) {
+  const auto operation =
+      options.format == MEGASEAL_FORMAT_HPKE ? MEGASEAL_OP_HPKE_OPEN : MEGASEAL_OP_SEALEDBOX_OPEN;
+  const EngineCipher cipher(options);
+  return open_stream(options, cipher, cipher.block_len(operation), cipher.backend(operation));
+}
 
 }  // namespace megaseal::cli

@@ -1,28 +1,9 @@
 #include "engine/cli/recipients.hpp"
 
-#include <algorithm>
-
 #include "engine/cli/files.hpp"
-#include "engine/cli/lines.hpp"
+#include "engine/cli/frames.hpp"
 
 namespace megaseal::cli {
-namespace {
-
-constexpr size_t kMaxLiteral = 1 << 16;
-
-Recipient make_recipient(const PublicKey& key) {
-  megaseal_recipient* recipient = nullptr;
-  check(megaseal_recipient_create(&recipient, key.data()), "cannot use a public key");
-  return Recipient(recipient);
-}
-
-PublicKey public_key_of(const Recipient& recipient) {
-  PublicKey key;
-  megaseal_recipient_public_key(recipient.get(), key.data());
-  return key;
-}
-
-}  // namespace
 
 Recipients::Recipients(const Options& options) {
   for (const std::string& text : options.recipients) {
@@ -30,57 +11,44 @@ Recipients::Recipients(const Options& options) {
     // On the command line a bad key is a usage error, and the run ends before it has touched anything.
     const std::string reason = parse_public_key(key, text);
     if (!reason.empty()) fail_usage("-r {}: {}", text, reason);
-    give(text, "-r");
+    give(key);
   }
   for (const std::string& path : options.recipient_files) {
-    LineReader reader({path}, 64 << 10, 64 << 10);
-    LineBlock block;
+    FrameReader reader({path}, Framing::lines, FrameReader::Blanks::left_out, 64 << 10, 64 << 10);
+    FrameBlock block;
     while (reader.next(block)) {
-      for (const Line& line : block.lines) {
-        const std::string_view text = line.text.substr(0, line.text.find('#'));
-        if (text.find_first_not_of(" \t\r") == text.npos) continue;
-        give(text, fmt::format("{}: line {}", display_name(path), line.number));
+      for (const Frame& line : block.frames) {
+        const std::string_view text = line.bytes.substr(0, line.bytes.find('#'));
+        if (line.fault == Frame::Fault::none && text.find_first_not_of(" \t\r") == text.npos) continue;
+        PublicKey key;
+        const std::string reason = parse_public_key(key, text);
+        if (!reason.empty()) fail("{}: line {}: {}", display_name(path), line.number, reason);
+        give(key);
       }
     }
   }
-  if (!options.directory.empty()) directory_ = Directory(options.directory);
-  named_.resize(directory_.size());
+  if (!options.directory.empty()) directory_ = Directory(options.directory, options.quiet);
+  if (options.framing != Framing::ndjson && given_.size() != 1) {
+    fail_usage("--framing len32 and lines take exactly one recipient, here are {}", given_.size());
+  }
 }
 
-void Recipients::give(std::string_view text, const std::string& where) {
-  PublicKey key;
-  const std::string reason = parse_public_key(key, text);
-  if (!reason.empty()) fail("{}: {}", where, reason);
+void Recipients::give(const PublicKey& key) {
   // The same key twice would only send everything twice.
-  if (std::ranges::any_of(given_, [&](const Given& known) { return public_key_of(known.handle) == key; }))
-    return;
+  if (!known_.insert(key).second) return;
   char canonical[MEGASEAL_PUBLIC_KEY_TEXT_LEN];
   megaseal_public_key_to_text(canonical, key.data());
-  given_.push_back({make_recipient(key), fmt::format("\"{}\"", canonical)});
+  given_.push_back({key, fmt::format("\"{}\"", canonical)});
 }
 
-void Recipients::begin_block() {
-  if (literal_.size() > kMaxLiteral) literal_.clear();
-}
-
-const megaseal_recipient* Recipients::resolve(std::string_view to, std::string& out_reason) {
+std::string Recipients::resolve(PublicKey& out_key, std::string_view to) const {
   if (const auto index = directory_.find(to)) {
-    Recipient& recipient = named_[*index];
-    if (!recipient) recipient = make_recipient(directory_.key(*index));
-    return recipient.get();
+    out_key = directory_.key(*index);
+    return "";
   }
-  if (const auto known = literal_.find(to); known != literal_.end()) return known->second.get();
-  if (!looks_like_key(to)) {
-    out_reason = fmt::format("unknown recipient \"{}\"", to);
-    return nullptr;
-  }
-  PublicKey key;
-  out_reason = parse_public_key(key, to);
-  if (!out_reason.empty()) {
-    out_reason = "\"to\" is " + out_reason;
-    return nullptr;
-  }
-  return literal_.emplace(to, make_recipient(key)).first->second.get();
+  if (!looks_like_key(to)) return fmt::format("unknown recipient \"{}\"", to);
+  const std::string reason = parse_public_key(out_key, to);
+  return reason.empty() ? "" : "\"to\" is " + reason;
 }
 
 }  // namespace megaseal::cli

@@ -3,7 +3,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "engine/cli/directory.hpp"
@@ -13,10 +13,11 @@ namespace megaseal::cli {
 
 /// A recipient, and the JSON string under which a record without "to" says that it was sealed to them.
 struct Given {
-  Recipient handle;
+  PublicKey key;
   std::string to_raw;
 };
 
+/// Once loaded it is only read, by any number of threads.
 class Recipients {
  public:
   /// Loads -r, -R and --directory.
@@ -25,25 +26,15 @@ class Recipients {
   /// For records without "to".
   std::span<const Given> given() const { return given_; }
 
-  /// For a record's "to": a key's text, or a name in the directory. Null and the reason where it is neither.
-  /// The handle lives at least until the next begin_block().
-  const megaseal_recipient* resolve(std::string_view to, std::string& out_reason);
-
-  /// Forgets keys met in records when they have become many: memory stays flat however many there are.
-  void begin_block();
+  /// For a record's "to": a key's text, or a name in the directory. Returns "" or why it is neither.
+  std::string resolve(PublicKey& out_key, std::string_view to) const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
-
-  void give(std::string_view text, const std::string& where);
+  void give(const PublicKey& key);
 
   std::vector<Given> given_;
+  std::unordered_set<PublicKey, PublicKeyHash> known_;  // those of given_
   Directory directory_;
-  std::vector<Recipient> named_;  // by index in the directory, made at first use: most names never occur
-  std::unordered_map<std::string, Recipient, Hash, std::equal_to<>> literal_;  // keys met in "to"
 };
 
 }  // namespace megaseal::cli

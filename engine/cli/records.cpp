@@ -40,13 +40,16 @@ bool is_json_number(std::string_view text) {
 }  // namespace
 
 struct RecordParser::State {
-  explicit State(RecordKind kind_) : kind(kind_) {}
+  State(RecordKind kind_, Framing framing_) : kind(kind_), framing(framing_) {}
 
   RecordKind kind;
+  Framing framing;
   simdjson::ondemand::parser parser;
   // Decoded text is never longer than its JSON, but base64 with escapes in it leaves two decoded forms.
-  std::vector<char> arena;
+  Buffer arena;
   size_t arena_used = 0;
+
+  bool decode_base64(std::string_view text, std::string_view& out);
 
   // Each reads a value into its raw form and, decoded, into `out`. False: it is of another kind.
   bool read_string(simdjson::ondemand::value& value, std::string_view& out_raw, std::string_view& out);
@@ -54,18 +57,24 @@ struct RecordParser::State {
   bool read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw);
 
   std::string parse_object(Record& out, simdjson::ondemand::object& object);
-  std::string parse(Record& out, const Line& line);
+  std::string parse_json(Record& out, const Frame& frame);
+  std::string parse(Record& out, const Frame& frame);
 };
 
-RecordParser::RecordParser(RecordKind kind) : state_(new State(kind)) {}
+RecordParser::RecordParser(RecordKind kind, Framing framing) : state_(new State(kind, framing)) {}
 RecordParser::~RecordParser() = default;
 
-void RecordParser::begin_block(const LineBlock& block) {
+void RecordParser::begin_block(const FrameBlock& block) {
   state_->arena_used = 0;
-  if (state_->arena.size() < 2 * block.bytes.size()) state_->arena.resize(2 * block.bytes.size());
+  state_->arena.grow(2 * block.buffer.size(), 0);
 }
 
-std::string RecordParser::parse(Record& out, const Line& line) { return state_->parse(out, line); }
+void RecordParser::release() {
+  state_->arena.release();
+  state_->parser = simdjson::ondemand::parser();
+}
+
+std::string RecordParser::parse(Record& out, const Frame& frame) { return state_->parse(out, frame); }
 
 bool RecordParser::State::read_string(simdjson::ondemand::value& value, std::string_view& out_raw,
                                       std::string_view& out) {
@@ -85,16 +94,19 @@ bool RecordParser::State::read_string(simdjson::ondemand::value& value, std::str
   return true;
 }
 
-bool RecordParser::State::read_base64(simdjson::ondemand::value& value, std::string_view& out_raw,
-                                      std::string_view& out) {
-  std::string_view text;
-  if (!read_string(value, out_raw, text)) return false;
+bool RecordParser::State::decode_base64(std::string_view text, std::string_view& out) {
   char* const at = arena.data() + arena_used;
   size_t len = 0;
   if (!base64_decode(reinterpret_cast<uint8_t*>(at), len, text)) return false;
   arena_used += len;
   out = {at, len};
   return true;
+}
+
+bool RecordParser::State::read_base64(simdjson::ondemand::value& value, std::string_view& out_raw,
+                                      std::string_view& out) {
+  std::string_view text;
+  return read_string(value, out_raw, text) && decode_base64(text, out);
 }
 
 bool RecordParser::State::read_scalar(simdjson::ondemand::value& value, std::string_view& out_raw) {
@@ -153,13 +165,10 @@ std::string RecordParser::State::parse_object(Record& out, simdjson::ondemand::o
   return "";
 }
 
-std::string RecordParser::State::parse(Record& out, const Line& line) {
-  out = Record{};
-  out.line = &line;
-  if (line.too_long) return "record is longer than --max-record allows";
+std::string RecordParser::State::parse_json(Record& out, const Frame& frame) {
   simdjson::ondemand::document document;
-  const simdjson::padded_string_view text(line.text.data(), line.text.size(),
-                                          line.text.size() + LineBlock::kPadding);
+  const simdjson::padded_string_view text(frame.bytes.data(), frame.bytes.size(),
+                                          frame.bytes.size() + FrameBlock::kPadding);
   if (parser.iterate(text).get(document)) return "not JSON";
   simdjson::ondemand::object object;
   if (const auto error = document.get_object().get(object)) {
@@ -172,6 +181,24 @@ std::string RecordParser::State::parse(Record& out, const Line& line) {
   return reason;
 }
 
+std::string RecordParser::State::parse(Record& out, const Frame& frame) {
+  out = Record{};
+  out.frame = &frame;
+  if (frame.fault == Frame::Fault::too_long) return "record is longer than --max-record allows";
+  if (frame.fault == Frame::Fault::truncated) return "the input ends in the middle of this record";
+  if (framing == Framing::ndjson) return parse_json(out, frame);
+  if (framing == Framing::len32 || kind == RecordKind::plain) {
+    out.payload = frame.bytes;
+    return "";
+  }
+  std::string_view text = frame.bytes;
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  return decode_base64(text, out.payload) ? "" : "not base64";
+}
+
+namespace {
+
+// The fields that are carried along, each with a comma after it: "to":…,"id":…,"aad":…,
 void append_carried(std::string& out, const Record& record) {
   const auto field = [&](std::string_view name, std::string_view raw) {
     if (raw.empty()) return;
@@ -184,15 +211,32 @@ void append_carried(std::string& out, const Record& record) {
   field(record.aad_is_base64 ? "\"aad_b64\":" : "\"aad\":", record.aad_raw);
 }
 
-void append_sealed(std::string& out, const Record& record, std::string_view sealed) {
-  out += '{';
-  append_carried(out, record);
-  out += "\"sealed\":\"";
-  append_base64(out, sealed);
-  out += "\"}\n";
+void append_len32(std::string& out, std::string_view bytes) {
+  const auto len = static_cast<uint32_t>(bytes.size());
+  for (const unsigned shift : {0U, 8U, 16U, 24U}) out += static_cast<char>(len >> shift & 0xff);
+  out += bytes;
 }
 
-void append_opened(std::string& out, const Record& record, std::string_view message) {
+}  // namespace
+
+void append_sealed(std::string& out, Framing framing, const Record& record, std::string_view sealed) {
+  if (framing == Framing::len32) return append_len32(out, sealed);
+  if (framing == Framing::ndjson) {
+    out += '{';
+    append_carried(out, record);
+    out += "\"sealed\":\"";
+  }
+  append_base64(out, sealed);
+  out += framing == Framing::ndjson ? "\"}\n" : "\n";
+}
+
+void append_opened(std::string& out, Framing framing, const Record& record, std::string_view message) {
+  if (framing == Framing::len32) return append_len32(out, message);
+  if (framing == Framing::lines) {
+    out += message;
+    out += '\n';
+    return;
+  }
   out += '{';
   append_carried(out, record);
   if (is_utf8(message)) {

@@ -12,16 +12,16 @@ namespace {
 // A million bad records make no more noise than these.
 constexpr uint64_t kMaxTold = 10;
 
-// The record as a JSON value: itself where it is JSON, so that jq and a second run can take it as it is; else
-// its text in a string; else, when it is not even text, base64 in {"b64": …}.
-void append_record(std::string& out, const Line& line) {
-  if (line.too_long) {
+// The record as a JSON value: itself where it is a record of NDJSON, so that jq and a second run can take it as
+// it is; else its text in a string; else, when it is not even text, base64 in {"b64": …}.
+void append_record(std::string& out, const Frame& frame, Framing framing) {
+  if (frame.fault == Frame::Fault::too_long) {
     out += "null";
     return;
   }
-  std::string_view text = line.text;
-  if (text.ends_with('\r')) text.remove_suffix(1);
-  if (is_json(text)) {
+  std::string_view text = frame.bytes;
+  if (framing == Framing::ndjson && text.ends_with('\r')) text.remove_suffix(1);
+  if (framing == Framing::ndjson && is_json(text)) {
     out += text;
   } else if (is_utf8(text)) {
     append_json_string(out, text);
@@ -74,48 +74,46 @@ Fd open_rejects(const Options& options, const std::vector<std::string>& inputs) 
 }  // namespace
 
 Rejects::Rejects(const Options& options, const std::vector<std::string>& inputs)
-    : inputs_(inputs), quiet_(options.quiet), path_(options.rejects) {
+    : inputs_(inputs), framing_(options.framing), quiet_(options.quiet), path_(options.rejects) {
   if (path_.empty()) return;
   // Written as it comes, not when whole: if the run ends early, what was rejected until then must not be
   // lost.
   fd_ = open_rejects(options, inputs);
 }
 
-void Rejects::malformed(const Line& line, std::string_view reason) {
-  ++num_malformed_;
-  add(line, reason);
-}
-
-void Rejects::not_opened(const Line& line, std::string_view reason) {
-  ++num_not_opened_;
-  add(line, reason);
-}
-
-void Rejects::add(const Line& line, std::string_view reason) {
-  const uint64_t num_rejects = num_malformed_ + num_not_opened_;
-  if (!quiet_ && num_rejects <= kMaxTold) {
-    const std::string file = inputs_.size() > 1 ? display_name(inputs_[line.input]) + ": " : "";
-    tell("megaseal: {}line {}: {}", file, line.number, reason);
-    if (num_rejects == kMaxTold) tell("megaseal: further ones are counted, not shown");
+void Rejects::add(const std::vector<Reject>& rejects) {
+  for (const Reject& reject : rejects) {
+    ++(reject.kind == Reject::Kind::malformed ? num_malformed_ : num_not_opened_);
+    const uint64_t num = num_malformed_ + num_not_opened_;
+    if (!quiet_ && num <= kMaxTold) tell_one(reject);
+    if (!quiet_ && num == kMaxTold) tell("megaseal: further ones are counted, not shown");
+    if (!path_.empty()) keep(reject);
   }
-  if (path_.empty()) return;
-  buffer_ += '{';
-  if (inputs_.size() > 1) {
-    buffer_ += "\"file\":";
-    append_json_string(buffer_, display_name(inputs_[line.input]));
-    buffer_ += ',';
-  }
-  fmt::format_to(std::back_inserter(buffer_), "\"line\":{},\"reason\":", line.number);
-  append_json_string(buffer_, reason);
-  buffer_ += ",\"record\":";
-  append_record(buffer_, line);
-  buffer_ += "}\n";
-}
-
-void Rejects::flush() {
   if (buffer_.empty()) return;
   write_all(fd_.get(), buffer_, path_);
   buffer_.clear();
+}
+
+void Rejects::tell_one(const Reject& reject) const {
+  const Frame& frame = *reject.frame;
+  const std::string file = inputs_.size() > 1 ? display_name(inputs_[frame.input]) + ": " : "";
+  const char* const unit = framing_ == Framing::len32 ? "record" : "line";
+  tell("megaseal: {}{} {}: {}", file, unit, frame.number, reject.reason);
+}
+
+void Rejects::keep(const Reject& reject) {
+  const Frame& frame = *reject.frame;
+  buffer_ += '{';
+  if (inputs_.size() > 1) {
+    buffer_ += "\"file\":";
+    append_json_string(buffer_, display_name(inputs_[frame.input]));
+    buffer_ += ',';
+  }
+  fmt::format_to(std::back_inserter(buffer_), "\"line\":{},\"reason\":", frame.number);
+  append_json_string(buffer_, reject.reason);
+  buffer_ += ",\"record\":";
+  append_record(buffer_, frame, framing_);
+  buffer_ += "}\n";
 }
 
 void Rejects::summarize(uint64_t num_records) const {

@@ -7,10 +7,21 @@
 #include <vector>
 
 #include "engine/cli/files.hpp"
-#include "engine/cli/lines.hpp"
+#include "engine/cli/frames.hpp"
 #include "engine/cli/options.hpp"
 
 namespace megaseal::cli {
+
+/// A record that was not done, and why.
+struct Reject {
+  enum class Kind {
+    malformed,   ///< could not be understood or addressed
+    not_opened,  ///< well-formed, but did not open
+  };
+  const Frame* frame;
+  Kind kind;
+  std::string reason;
+};
 
 class Rejects {
  public:
@@ -18,13 +29,8 @@ class Rejects {
   /// Failure (usage) where it is also read or is the output.
   Rejects(const Options& options, const std::vector<std::string>& inputs);
 
-  /// A record that could not be understood or addressed.
-  void malformed(const Line& line, std::string_view reason);
-  /// A well-formed record that did not open.
-  void not_opened(const Line& line, std::string_view reason);
-
-  /// Writes what is gathered to the file; call once a block.
-  void flush();
+  /// Tells and keeps the rejects of one block.
+  void add(const std::vector<Reject>& rejects);
   /// How many there were, in a sentence on standard error; nothing when there were none.
   void summarize(uint64_t num_records) const;
 
@@ -34,9 +40,11 @@ class Rejects {
   Exit exit() const;
 
  private:
-  void add(const Line& line, std::string_view reason);
+  void tell_one(const Reject& reject) const;
+  void keep(const Reject& reject);
 
   std::vector<std::string> inputs_;
+  Framing framing_;
   bool quiet_;
   std::string path_;
   Fd fd_;

@@ -24,16 +24,21 @@ namespace {
 
 }  // namespace
 
-Engine make_engine(const Options& options) {
+Engine make_engine(const std::string& backend, uint32_t num_threads) {
   megaseal_engine_options engine_options{};
   engine_options.struct_size = sizeof engine_options;
-  engine_options.backend = options.backend.c_str();
-  engine_options.num_threads = options.threads;
+  engine_options.backend = backend.c_str();
+  engine_options.num_threads = num_threads;
   megaseal_engine* engine = nullptr;
   const megaseal_error error = megaseal_engine_create(&engine, &engine_options);
-  if (error == MEGASEAL_ERROR_BACKEND_UNAVAILABLE) fail_backend(options.backend);
+  if (error == MEGASEAL_ERROR_BACKEND_UNAVAILABLE) fail_backend(backend);
   check(error, "cannot start the engine");
   return Engine(engine);
+}
+
+uint32_t num_threads(const Options& options) {
+  if (options.threads != 0) return options.threads;
+  return megaseal_engine_num_threads(make_engine("", 0).get());
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -61,7 +66,7 @@ void Items::add(std::string_view in, std::string_view aad, uint64_t out_capacity
 }
 
 void Items::place() {
-  if (arena_.size() < out_len_) arena_.resize(out_len_);
+  arena_.grow(out_len_, 0);
   outs_.resize(size());
   out_lens_.resize(size());
   statuses_.resize(size());
@@ -72,29 +77,32 @@ void Items::place() {
   }
 }
 
-megaseal_batch Items::batch(size_t first, size_t num) {
+megaseal_batch Items::batch() {
   megaseal_batch batch{};
   batch.struct_size = sizeof batch;
-  batch.num_items = num;
-  batch.in.ptrs = in_.data() + first;
-  batch.in.lens = in_lens_.data() + first;
+  batch.num_items = size();
+  batch.in.ptrs = in_.data();
+  batch.in.lens = in_lens_.data();
   if (has_aad_) {
-    batch.aad.ptrs = aad_.data() + first;
-    batch.aad.lens = aad_lens_.data() + first;
+    batch.aad.ptrs = aad_.data();
+    batch.aad.lens = aad_lens_.data();
   }
-  batch.out.ptrs = outs_.data() + first;
-  batch.out.capacities = capacities_.data() + first;
-  batch.out.lens = out_lens_.data() + first;
-  batch.out_statuses = statuses_.data() + first;
+  batch.out.ptrs = outs_.data();
+  batch.out.capacities = capacities_.data();
+  batch.out.lens = out_lens_.data();
+  batch.out_statuses = statuses_.data();
   return batch;
 }
 
 // ---------------------------------------------------------------------------------------------------------
-// Session
+// EngineCipher
 // ---------------------------------------------------------------------------------------------------------
 
-Session::Session(const Options& options)
-    : engine_(make_engine(options)), format_(options.format), info_(options.info), psk_id_(options.psk_id) {
+EngineCipher::EngineCipher(const Options& options)
+    : engine_(make_engine(options.backend, 1)),
+      format_(options.format),
+      info_(options.info),
+      psk_id_(options.psk_id) {
   params_.struct_size = sizeof params_;
   params_.info = info_.data();
   params_.info_len = info_.size();
@@ -111,26 +119,25 @@ Session::Session(const Options& options)
   params_.psk_id_len = psk_id_.size();
 }
 
-size_t Session::block_len(megaseal_operation operation) const {
-  // Enough records of a few hundred bytes to fill the widest tile on every thread, and some more so that the
-  // ends of batches, where threads wait for each other, do not weigh.
-  const size_t wanted = 4 * 512 * megaseal_recommended_batch(engine_.get(), operation);
-  return std::clamp(wanted, size_t{1} << 20, size_t{16} << 20);
+size_t EngineCipher::block_len(megaseal_operation operation) const {
+  // Enough records of a few hundred bytes to fill the widest tile some times over.
+  const size_t wanted = 512 * megaseal_recommended_batch(engine_.get(), operation);
+  return std::clamp(wanted, size_t{256} << 10, size_t{8} << 20);
 }
 
-void Session::seal(Items& items, const std::vector<const megaseal_recipient*>& recipients) {
-  const megaseal_batch batch = items.batch(0, items.size());
+void EngineCipher::seal(Items& items, const std::vector<PublicKey>& recipients) const {
+  const megaseal_batch batch = items.batch();
   megaseal_recipients to{};
-  to.handles = recipients.data();
-  to.step = 1;
+  to.public_keys = recipients.data()->data();
+  to.stride = sizeof(PublicKey);
   check(format_ == MEGASEAL_FORMAT_HPKE
             ? megaseal_hpke_seal_batch(engine_.get(), nullptr, nullptr, &batch, &params_, &to)
             : megaseal_sealedbox_seal_batch(engine_.get(), nullptr, &batch, format_, &to),
         "cannot seal");
 }
 
-void Session::open(Items& items, const std::vector<const megaseal_secret_key*>& keys) {
-  const megaseal_batch batch = items.batch(0, items.size());
+void EngineCipher::open(Items& items, const std::vector<const megaseal_secret_key*>& keys) const {
+  const megaseal_batch batch = items.batch();
   check(format_ == MEGASEAL_FORMAT_HPKE
             ? megaseal_hpke_open_batch(engine_.get(), nullptr, nullptr, &batch, &params_, keys.data(), 1)
             : megaseal_sealedbox_open_batch(engine_.get(), nullptr, &batch, format_, keys.data(), 1),

@@ -3,13 +3,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/cli/buffer.hpp"
 #include "engine/cli/handles.hpp"
 #include "engine/cli/options.hpp"
 
 namespace megaseal::cli {
 
 /// Throws Failure (no_backend) where the backend asked for is unknown or not usable here.
-Engine make_engine(const Options& options);
+Engine make_engine(const std::string& backend, uint32_t num_threads);
+inline Engine make_engine(const Options& options) { return make_engine(options.backend, options.threads); }
 
 /// The items of one call: inputs by pointer, results one after the other in an arena of our own. Reused.
 class Items {
@@ -18,11 +20,13 @@ class Items {
   void add(std::string_view in, std::string_view aad, uint64_t out_capacity);
   /// Gives every item its place in the arena; call once, after the last add().
   void place();
+  /// Gives memory back that large items took.
+  void release() { arena_.release(); }
 
   size_t size() const { return in_.size(); }
   uint64_t out_len() const { return out_len_; }
   bool has_aad() const { return has_aad_; }
-  megaseal_batch batch(size_t first, size_t num);
+  megaseal_batch batch();
 
   megaseal_status status(size_t i) const { return static_cast<megaseal_status>(statuses_[i]); }
   std::string_view result(size_t i) const {
@@ -38,28 +42,37 @@ class Items {
   std::vector<uint64_t> capacities_;
   std::vector<uint64_t> out_lens_;
   std::vector<uint8_t> statuses_;
-  std::vector<char> arena_;
+  Buffer arena_;
   uint64_t out_len_ = 0;
   bool has_aad_ = false;
 };
 
-class Session {
+/// What seals and opens. Any number of threads may use it at once.
+class Cipher {
  public:
-  explicit Session(const Options& options);
-  Session(const Session&) = delete;  // params_ points into this object
-  Session& operator=(const Session&) = delete;
-
+  virtual ~Cipher() = default;
   /// One recipient per item.
-  void seal(Items& items, const std::vector<const megaseal_recipient*>& recipients);
+  virtual void seal(Items& items, const std::vector<PublicKey>& recipients) const = 0;
   /// One key per item.
-  void open(Items& items, const std::vector<const megaseal_secret_key*>& keys);
+  virtual void open(Items& items, const std::vector<const megaseal_secret_key*>& keys) const = 0;
+};
 
-  megaseal_engine* engine() const { return engine_.get(); }
-  uint64_t overhead() const { return megaseal_overhead(format_); }
-  /// Whether the format can bind associated data.
-  bool takes_aad() const { return format_ == MEGASEAL_FORMAT_HPKE; }
-  /// Bytes of input to read at a time, for an operation that likes large batches.
+/// The engine, in the format that the options ask for. A call does its work on the thread that makes it: the
+/// command has a thread for each block of records already.
+class EngineCipher : public Cipher {
+ public:
+  explicit EngineCipher(const Options& options);
+  EngineCipher(const EngineCipher&) = delete;  // params_ points into this object
+  EngineCipher& operator=(const EngineCipher&) = delete;
+
+  void seal(Items& items, const std::vector<PublicKey>& recipients) const override;
+  void open(Items& items, const std::vector<const megaseal_secret_key*>& keys) const override;
+
+  /// Bytes of input to read at a time, for an operation that likes batches of some size.
   size_t block_len(megaseal_operation operation) const;
+  const char* backend(megaseal_operation operation) const {
+    return megaseal_backend_name(engine_.get(), operation);
+  }
 
  private:
   Engine engine_;
@@ -69,5 +82,8 @@ class Session {
   SecretBytes psk_;
   megaseal_hpke_params params_{};
 };
+
+/// --threads, or the CPUs that the process may use.
+uint32_t num_threads(const Options& options);
 
 }  // namespace megaseal::cli

@@ -648,7 +648,7 @@ test_summary_as_json() {
   key a
   printf '{"msg":"four"}\nbad\n' >in
   expect 3 "$megaseal" seal -q --json -r "$(public a)" in
-  contains err '{"records":2,"done":1,"plaintext_bytes":4,"rejected":1,"not_opened":0,"seconds":'
+  contains err '{"records":2,"done":1,"plaintext_bytes":4,"rejected":1,"not_opened":0,"foreign":0,"seconds":'
   same "$(lines err)" 1
 }
 main_job() {
