@@ -23,6 +23,16 @@ void sync_directory_of(const std::string& path) {
   if (fd.get() >= 0 && ::fsync(fd.get()) != 0 && errno == EIO) fail_errno("write", path);
 }
 
+// Opening a named pipe waits for the other end.
+Fd open_existing(const std::string& path, int flags) {
+  for (;;) {
+    Fd fd(::open(path.c_str(), flags | O_CLOEXEC));
+    if (fd.get() >= 0) return fd;
+    if (errno != EINTR) fail_errno("open", path);
+    if (caught_signal() != 0) throw Interrupted();
+  }
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -41,10 +51,7 @@ void Fd::reset() {
 std::string display_name(const std::string& path) { return path == "-" ? "standard input" : path; }
 
 Fd open_input(const std::string& path) {
-  if (path == "-") return Fd(STDIN_FILENO);
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) fail_errno("open", path);
-  return fd;
+  return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY);
 }
 
 SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
@@ -60,7 +67,10 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   for (;;) {
     if (used == bytes.size()) bytes.resize(2 * bytes.size());
     const ssize_t n = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINTR) {
+      if (caught_signal() != 0) throw Interrupted();
+      continue;
+    }
     if (n < 0) fail_errno("read", display_name(path));
     if (n == 0) break;
     used += static_cast<size_t>(n);
@@ -125,8 +135,7 @@ Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && replace == Replace::no) fail("{} exists; --force overwrites it", path);
   if (exists && !S_ISREG(status.st_mode)) {  // /dev/null, a named pipe
-    fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-    if (fd_.get() < 0) fail_errno("open", path);
+    fd_ = open_existing(path, O_WRONLY);
     on_terminal_ = ::isatty(fd_.get()) == 1;
     return;
   }

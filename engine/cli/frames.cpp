@@ -53,7 +53,9 @@ uint64_t FrameReader::total_bytes() const {
 
 bool FrameReader::wait_for_input() const {
   pollfd fds[] = {{fd_.get(), POLLIN, 0}, {stop_fd(), POLLIN, 0}};
-  return ::poll(fds, 2, -1) <= 0 || fds[1].revents == 0;  // an error shows itself in read()
+  while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+  }
+  return fds[1].revents == 0;  // an error shows itself in read()
 }
 
 size_t FrameReader::read_some(char* out, size_t room) {
@@ -67,6 +69,7 @@ size_t FrameReader::read_some(char* out, size_t room) {
 }
 
 bool FrameReader::more_is_coming() const {
+  if (fd_.get() < 0) return true;  // the next input is to be opened
   pollfd fds[] = {{fd_.get(), POLLIN, 0}, {stop_fd(), POLLIN, 0}};
   return ::poll(fds, 2, kPatienceMs) != 0 && fds[1].revents == 0;
 }
@@ -160,6 +163,7 @@ size_t FrameReader::make_room(FrameBlock& block, size_t used) {
 }
 
 bool FrameReader::next(FrameBlock& block) {
+  if (failure_) std::rethrow_exception(failure_);
   block.frames.clear();
   block.num_bytes = 0;
   spans_.clear();
@@ -180,18 +184,24 @@ bool FrameReader::next(FrameBlock& block) {
       used = make_room(block, used);
       continue;
     }
-    if (!wait_for_input()) {
-      if (spans_.empty()) throw Interrupted();
+    try {
+      if (fd_.get() < 0) fd_ = open_input(inputs_[input_]);
+      if (!wait_for_input()) throw Interrupted();
+      const size_t n = read_some(block.buffer.data() + used, room);
+      used += n;
+      block.num_bytes += n;
+      cut(block, used);
+      if (n == 0) {
+        end_input(block, used);
+        fd_ = Fd();
+        ++input_;
+      }
+    } catch (...) {
+      if (spans_.empty()) throw;
+      failure_ = std::current_exception();  // first what is there already
       break;
     }
-    const size_t n = read_some(block.buffer.data() + used, room);
-    used += n;
-    block.num_bytes += n;
-    cut(block, used);
-    if (n == 0) {
-      end_input(block, used);
-      if (++input_ < inputs_.size()) fd_ = open_input(inputs_[input_]);
-    } else if (skipping_ || skip_left_ != 0) {  // too long already: forget it as it comes
+    if (skipping_ || skip_left_ != 0) {  // too long already: forget it as it comes
       if (skip_left_ != 0) begin_ = spans_.empty() ? 0 : spans_.back().end;
       used = scanned_ = begin_;
     }

@@ -2,6 +2,7 @@
 // read, sealed and written.
 #pragma once
 #include <cstdint>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,7 @@ class FrameReader {
   uint32_t input_ = 0;
   uint64_t number_ = 0;
   Fd fd_;
+  std::exception_ptr failure_;  // met while a block held frames already: for the next call
   std::string carry_;       // the beginning of a frame whose end is still to be read
   bool skipping_ = false;   // lines: within one that is too long
   uint64_t skip_left_ = 0;  // len32: bytes still to come of one that is too long

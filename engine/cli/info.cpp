@@ -1,5 +1,8 @@
 // megaseal info and megaseal selftest: what this machine and this build can do.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 #include <vector>
 
@@ -57,12 +60,31 @@ std::string backends_json(const std::vector<megaseal_backend_info>& all) {
   return "[" + out + "]";
 }
 
+// Whether standard output shows colours, and the user has nothing against them (no-color.org).
+bool has_colour() {
+  const char* const no_colour = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return (no_colour == nullptr || *no_colour == '\0') && ::isatty(STDOUT_FILENO) == 1 && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
+}
+
+// A state in a column, green, yellow or red.
+std::string state_text(megaseal_backend_state state, bool colour) {
+  const std::string text = fmt::format("{:<17}", state_name(state));
+  if (!colour) return text;
+  const int code = state == MEGASEAL_BACKEND_AVAILABLE         ? 32
+                   : state == MEGASEAL_BACKEND_SELFTEST_FAILED ? 31
+                                                               : 33;
+  return fmt::format("\033[{}m{}\033[0m", code, text);
+}
+
 std::string backends_text(const std::vector<megaseal_backend_info>& all) {
   std::string out;
+  const bool colour = has_colour();
   for (const megaseal_backend_info& backend : all) {
     const std::string_view reason =
         backend.state == MEGASEAL_BACKEND_AVAILABLE ? "self-test passed" : std::string_view(backend.reason);
-    out += fmt::format("  {:<24}{:<17}{}\n", backend.name, state_name(backend.state), reason);
+    out += fmt::format("  {:<24}{}{}\n", backend.name, state_text(backend.state, colour), reason);
   }
   return out;
 }

@@ -1,46 +1,7 @@
 #!/bin/bash
-# Tests of the megaseal command: cli_test.sh MEGASEAL CASE. Exit 77: skipped, with the reason on the last line.
-set -uo pipefail
-megaseal=$1
-case_name=$2
+# Tests of the megaseal command's verbs, on NDJSON: cli_test.sh MEGASEAL CASE [MAIN_JOB].
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 main_job=${3:-}
-unset MEGASEAL_BACKEND
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-umask 022
-
-fail() {
-  printf 'FAILED, line %s: %s\n' "${BASH_LINENO[1]}" "$*" >&2
-  [[ -s err ]] && sed 's/^/  stderr: /' err >&2
-  exit 1
-}
-skip() {
-  printf 'skipped: %s\n' "$*"
-  exit 77
-}
-# expect CODE COMMAND…: the exit code; standard output in `out`, standard error in `err`.
-expect() {
-  local want=$1 got=0
-  shift
-  "$@" >out 2>err || got=$?
-  [[ $got == "$want" ]] || fail "exit $got instead of $want: $*"
-}
-same() { [[ $1 == "$2" ]] || fail "$(printf '%q\ninstead of\n%q' "$1" "$2")"; }
-contains() { grep -qF -- "$2" "$1" || fail "$1 lacks: $2 ($(head -c 500 "$1"))"; }
-empty() { [[ ! -s $1 ]] || fail "$1 is not empty: $(head -c 500 "$1")"; }
-lines() { wc -l <"$1"; }
-key() {
-  "$megaseal" keygen -o "$1.pem" 2>"$1.pub" || fail "keygen"
-}
-public() { cat "$1.pub"; }
-# seal_open TEXT-OF-RECORDS [OPTIONS…]: seals to key a and opens again; what comes out, without "to".
-seal_open() {
-  local records=$1
-  shift
-  "$megaseal" seal -r "$(public a)" "$@" <<<"$records" >sealed || fail "seal"
-  "$megaseal" open -i a.pem "$@" <sealed | sed 's/^{"to":"[^"]*",/{/'
-}
 
 # --- keys ---------------------------------------------------------------------------------------------
 
@@ -651,7 +612,7 @@ test_summary_as_json() {
   contains err '{"records":2,"done":1,"plaintext_bytes":4,"rejected":1,"not_opened":0,"foreign":0,"seconds":'
   same "$(lines err)" 1
 }
-main_job() {
+test_main_job() {
   [[ -n $main_job ]] || skip "this build leaves the benchmarks out"
   [[ -d /usr/share/games/fortunes ]] || skip "no fortunes"
   expect 0 "$main_job" --command "$megaseal" --work . --count 3000
@@ -671,10 +632,4 @@ main_job() {
   same "$(find . -name 'main-job.*')" ""
 }
 
-if declare -F "test_$case_name" >/dev/null; then
-  "test_$case_name"
-elif [[ $case_name == main_job ]]; then
-  main_job
-else
-  fail "no such case: $case_name"
-fi
+run_case
