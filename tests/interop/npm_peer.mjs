@@ -5,11 +5,11 @@ import {createCipheriv, createHash, randomBytes} from 'node:crypto';
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
 
 // The packages lie in the build directory, not above this file.
-const require = createRequire(join(process.env.MEGASEAL_NPM, 'package.json'));
+const require = createRequire(resolve(process.env.MEGASEAL_NPM, 'package.json'));
 const {CipherSuite} = require('@hpke/core');
 const {DhkemX25519HkdfSha256, HkdfSha256} = require('@hpke/dhkem-x25519');
 const {Chacha20Poly1305} = require('@hpke/chacha20poly1305');
