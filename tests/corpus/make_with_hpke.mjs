@@ -25,13 +25,15 @@ const info = Buffer.from('corpus/größe-1');
 const psk = {key: new Uint8Array(read('psk.bin')), id: Buffer.from('corpus-psk')};
 const base = {theirs: {}}, withInfo = {theirs: {info}}, withPsk = {theirs: {psk}};
 
+const bytesOf = (text, inBase64) =>
+    inBase64 === undefined ? Buffer.from(text ?? '') : Buffer.from(inBase64, 'base64');
 async function sealRecords(input, kind, params) {
   let out = '';
   for (const line of lines(input + '.ndjson')) {
     const {msg, msg_b64, ...carried} = JSON.parse(line);
-    const text = msg === undefined ? Buffer.from(msg_b64, 'base64') : Buffer.from(msg);
-    const aad = carried.aad_b64 === undefined ? Buffer.from(carried.aad ?? '') : Buffer.from(carried.aad_b64, 'base64');
-    out += JSON.stringify({...carried, sealed: base64(await theySeal(keys[carried.to], params, text, aad))}) + '\n';
+    const text = bytesOf(msg, msg_b64), aad = bytesOf(carried.aad, carried.aad_b64);
+    const sealed = base64(await theySeal(keys[carried.to], params, text, aad));
+    out += JSON.stringify({...carried, sealed}) + '\n';
   }
   write(`${input}.${kind}`, 'ndjson', out);
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Seals the corpus's inputs with megaseal itself; README.md says when. Existing files are not touched.
-# bash tests/corpus/make_with_megaseal.sh build/release/megaseal build/release/tests/interop/megaseal_interop_driver
+# b=build/release; bash tests/corpus/make_with_megaseal.sh $b/megaseal $b/tests/interop/megaseal_interop_driver
 set -euo pipefail
 set -o noclobber
 megaseal=$(realpath "$1")
@@ -31,7 +31,8 @@ public() {
   sed -n '/BEGIN/,/END/{/-----/!p}' "$1.pem" | base64 -d | tail -c 32 | hex |
     sed 's/.*/{"op":"public_key","secret":"&"}/' | "$driver" | sed -E 's/.*"public":"([^"]*)".*/\1/'
 }
-params="\"info\":\"$(printf %s $info | hex)\",\"psk\":\"$(hex <psk.bin)\",\"psk_id\":\"$(printf %s $psk_id | hex)\""
+params=$(printf '"info":"%s","psk":"%s","psk_id":"%s"' \
+  "$(printf %s $info | hex)" "$(hex <psk.bin)" "$(printf %s $psk_id | hex)")
 printf '{"op":"seal","public":"%s","messages":["%s"],"aad":["%s"],%s}\n' "$(public alice)" "$(hex <long.txt)" \
   "$(printf 'corpus_aad' | hex)" "$params" | "$driver" | sed -E 's/.*"sealed":\["([^"]*)"\].*/\1/; s/../\\x&/g' |
   (IFS= read -r escaped && printf '%b' "$escaped") >"long.hpke-info-psk.$maker.bin"

@@ -61,7 +61,7 @@ async function test_altered_is_refused() {
     const params = makeParams(mode, 20);
     const text = random(100), aad = random(20);
     const refused = async (otherParams, sealed, otherAad, what) => {
-      await assert.rejects(theyOpen(key, otherParams, sealed, otherAad), undefined, `@hpke opens ${what}`);
+      await assert.rejects(theyOpen(key, otherParams, sealed, otherAad), {name: 'OpenError'}, `@hpke opens ${what}`);
       const {opened, statuses} = await ourOpen(otherParams, [sealed], [otherAad]);
       assert.deepEqual(opened, [null], `megaseal opens ${what}`);
       return statuses[0];
@@ -254,8 +254,8 @@ async function test_context_wrong_number_is_refused() {
 
   const [ourSender, receiver] = await weSend(makeParams('base'));
   const ours = await driver.ask({op: 'context_seal', context: ourSender, messages: texts.map(hex)});
-  await assert.rejects(receiver.open(unhex(ours.sealed[1])), undefined, 'number 1 opens as number 0');
-  await assert.rejects(receiver.open(flipped(unhex(ours.sealed[0]))), undefined, 'an altered one opens');
+  await assert.rejects(receiver.open(unhex(ours.sealed[1])), {name: 'OpenError'}, 'number 1 opens as number 0');
+  await assert.rejects(receiver.open(flipped(unhex(ours.sealed[0]))), {name: 'OpenError'}, 'an altered one opens');
   for (const [i, text] of texts.entries())
     assert.equal(hex(await receiver.open(unhex(ours.sealed[i]))), hex(text));
 }
