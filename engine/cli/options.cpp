@@ -104,7 +104,7 @@ void add_stream_options(CLI::App& verb, Options& options, const char* pad_help) 
 }
 
 void add_keygen(CLI::App& app, Options& options) {
-  CLI::App& keygen = *app.add_subcommand("keygen", "Make a secret key (PEM); the public one goes to stderr");
+  CLI::App& keygen = *app.add_subcommand("keygen", "Make a secret key (PEM); the public one to stderr");
   keygen.add_option("-o,--output", options.output, "Write here, mode 0600, instead of to stdout")
       ->type_name("FILE");
   keygen.add_flag("-f,--force", options.force, "Overwrite the file");
