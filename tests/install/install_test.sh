@@ -1,9 +1,10 @@
 #!/bin/bash
-# Tests of what `cmake --install` leaves: install_test.sh WORK CASE, with the build in the environment (CMakeLists.txt).
-# Exit 77: skipped, with the reason on the last line.
+# Tests of what `cmake --install` leaves: install_test.sh WORK CASE, with the build in the environment, as
+# CMakeLists.txt sets it. Exit 77: skipped, with the reason on the last line.
 set -uo pipefail
 work=$1
 case_name=$2
+: "${BUILD:?}" "${SOURCE:?}" "${LIBDIR:?}" "${VERSION:?}" "${SOVERSION:?}"
 # `stage` installs to the one and moves it to the other: nothing may remember where it was installed.
 installed=$work/installed
 prefix=$work/prefix
@@ -12,7 +13,6 @@ c_program=$SOURCE/tests/abi/header_c99.c
 cpp_program=$SOURCE/tests/install/consumer/consumer.cpp
 unset DESTDIR CFLAGS CXXFLAGS LDFLAGS
 export LC_ALL=C
-: "${BUILD:?}" "${SOURCE:?}" "${LIBDIR:?}" "${VERSION:?}" "${SOVERSION:?}"
 # Ours first, before any megaseal that this machine may have.
 export PKG_CONFIG_PATH=$prefix/$LIBDIR/pkgconfig CMAKE_PREFIX_PATH=$prefix
 
@@ -41,7 +41,8 @@ configure() {
   local directory=$1
   rm -rf "$directory"
   "$CMAKE" -S "$SOURCE/tests/install/consumer" -B "$directory" -G "$GENERATOR" --no-warn-unused-cli \
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" -DVERSION="$VERSION" -DOTHER_VERSION="$other_version" \
+    -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
+    -DVERSION="$VERSION" -DOTHER_VERSION="$other_version" \
     -DLANGUAGE="$2" -DTARGET="$3" -DCOMPONENTS="$4" -DPROGRAM="$5" "${@:6}" 2>&1
 }
 # The next minor version, which a program that asks for it must not be given.
@@ -165,7 +166,7 @@ test_pkg_config_static() {
   same "$(./static-cpp)" "megaseal $VERSION: from C++"
 }
 
-# As a folder of another project: the library alone is built, for nothing else was asked for, and nothing is installed.
+# As a folder of another project: the library alone is built, for nothing else was asked for; nothing is installed.
 test_subproject() {
   [[ $GENERATOR == Ninja ]] || skip "asks Ninja what would be built"
   local build=$work/subproject inputs
