@@ -80,7 +80,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 # Tells other packages' dpkg-shlibdeps what to depend on. Within one SONAME the ABI only grows.
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
-# CPack calls ldconfig from scripts, and cannot be told not to; the trigger that Debian asks for stands beside them.
+# CPack calls ldconfig from scripts, and cannot be told not to; the trigger that Debian asks for stands beside.
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/debian/triggers)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "${synopsis} - shared library
 ${what}

@@ -4,7 +4,7 @@
 set -uo pipefail
 work=$1
 case_name=$2
-: "${BUILD:?}" "${SOURCE:?}" "${LIBDIR:?}" "${VERSION:?}" "${SOVERSION:?}"
+: "${BUILD:?}" "${SOURCE:?}" "${LIBDIR:?}" "${VERSION:?}"
 # `stage` installs to the one and moves it to the other: nothing may remember where it was installed.
 installed=$work/installed
 prefix=$work/prefix
@@ -42,12 +42,18 @@ configure() {
   rm -rf "$directory"
   "$CMAKE" -S "$SOURCE/tests/install/consumer" -B "$directory" -G "$GENERATOR" --no-warn-unused-cli \
     -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX" \
-    -DVERSION="$VERSION" -DOTHER_VERSION="$other_version" \
+    -DVERSION="$VERSION" -DOTHER_VERSIONS="$other_versions" \
     -DLANGUAGE="$2" -DTARGET="$3" -DCOMPONENTS="$4" -DPROGRAM="$5" "${@:6}" 2>&1
 }
-# The next minor version, which a program that asks for it must not be given.
-other_version=${VERSION%%.*}.$(($(cut -d. -f2 <<<"$VERSION") + 1))
-if [[ $VERSION != 0.* ]]; then other_version=$((${VERSION%%.*} + 1)).0; fi
+IFS=. read -r major minor _ <<<"$VERSION"
+# Before 1.0 every minor version is an ABI of its own. A program that asks for another one must not be given this.
+if ((major == 0)); then
+  soversion=0.$minor
+  other_versions="0.$((minor - 1));0.$((minor + 1))"
+else
+  soversion=$major
+  other_versions="$((major - 1)).0;$((major + 1)).0"
+fi
 
 # cmake_consumers TARGET COMPONENT: a C project that has no C++ at all, and a C++ project that names no component.
 cmake_consumers() {
@@ -72,7 +78,7 @@ test_files() {
     "$LIBDIR/cmake/megaseal/megaseal-config-version.cmake" "$LIBDIR/cmake/megaseal/megaseal-config.cmake"
     "$LIBDIR/cmake/megaseal/megaseal-shared-release.cmake" "$LIBDIR/cmake/megaseal/megaseal-shared.cmake"
     "$LIBDIR/cmake/megaseal/megaseal-static-release.cmake" "$LIBDIR/cmake/megaseal/megaseal-static.cmake"
-    "$LIBDIR/libmegaseal.a" "$LIBDIR/libmegaseal.so" "$LIBDIR/libmegaseal.so.$SOVERSION"
+    "$LIBDIR/libmegaseal.a" "$LIBDIR/libmegaseal.so" "$LIBDIR/libmegaseal.so.$soversion"
     "$LIBDIR/libmegaseal.so.$VERSION" "$LIBDIR/pkgconfig/megaseal.pc"
     share/doc/megaseal/CHANGELOG.md share/doc/megaseal/LICENSE share/doc/megaseal/README.md
     share/doc/megaseal/SECURITY.md)
@@ -94,9 +100,9 @@ test_no_build_paths() {
 }
 
 test_shared_library() {
-  same "$(dynamic "$library" SONAME)" "libmegaseal.so.$SOVERSION"
-  same "$(readlink "$prefix/$LIBDIR/libmegaseal.so.$SOVERSION")" "libmegaseal.so.$VERSION"
-  same "$(readlink "$prefix/$LIBDIR/libmegaseal.so")" "libmegaseal.so.$SOVERSION"
+  same "$(dynamic "$library" SONAME)" "libmegaseal.so.$soversion"
+  same "$(readlink "$prefix/$LIBDIR/libmegaseal.so.$soversion")" "libmegaseal.so.$VERSION"
+  same "$(readlink "$prefix/$LIBDIR/libmegaseal.so")" "libmegaseal.so.$soversion"
   same "$(dynamic "$library" 'RPATH\|RUNPATH')" ""
   must "$CMAKE" -DNM="$NM" -DLIBRARY="$library" -DEXPECTED="$SOURCE/tests/abi/exported_symbols.txt" \
     -DHEADER="$prefix/include/megaseal/megaseal.h" -P "$SOURCE/tests/abi/check_exports.cmake"
@@ -122,7 +128,7 @@ test_cmake_shared() {
   cmake_consumers megaseal::shared shared
   local program
   for program in "$work/cmake-shared-c/program" "$work/cmake-shared-cpp/program"; do
-    same "$(dynamic "$program" NEEDED | grep -c "^libmegaseal\.so\.$SOVERSION\$")" 1
+    same "$(dynamic "$program" NEEDED | grep -c "^libmegaseal\.so\.$soversion\$")" 1
     same "$(needs "$program" libsodium)" 0
   done
 }
@@ -175,6 +181,7 @@ test_subproject() {
     -DPROGRAM="$c_program" -DCMAKE_C_COMPILER="$CC" -DCMAKE_CXX_COMPILER="$CXX"
   inputs=$(ninja -C "$build" -t inputs all) || fail "ninja cannot say what it would build"
   same "$(grep -c '^megaseal/engine/libmegaseal\.\(a\|so\.'"$VERSION"'\)$' <<<"$inputs")" 2
+  same "$(ninja -C "$build" -t commands with_megaseal | tail -n 1 | grep -c libsodium)" 1
   same "$(grep '^megaseal/\(tests\|bench\|engine/cli\)/' <<<"$inputs" | head -n 3)" ""
   must "$CMAKE" --install "$build" --prefix "$build/prefix"
   [[ ! -e $build/prefix ]] || fail "a subproject was installed: $(find "$build/prefix" ! -type d | head -n 3)"
