@@ -7,6 +7,7 @@
 # Everything happens in namespaces of its own (processes, mounts, and users where the caller is not root), and the
 # system itself lies in memory: whichever way this ends, nothing is left to unmount or to remove.
 set -euo pipefail
+umask 022
 packaging=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly packaging tests=$packaging/../tests
 readonly suite=bookworm

@@ -34,6 +34,9 @@ try() {
   paths >before
   apt install --no-install-recommends "$@"
   same "$(dpkg --verify "${packages[@]}")" ""
+  # All of it is for everybody to read.
+  same "$(dpkg -L "${packages[@]}" | sort -u | sed '/^$/d' |
+    xargs -d '\n' sh -c 'find "$@" -maxdepth 0 ! -type l ! -perm -o=r' find)" ""
   "$check"
   apt purge --autoremove "${packages[@]}"
   paths >after
