@@ -37,7 +37,6 @@ make_system() {
   local tarball=$1
   say "making a bare Debian ($suite), kept for $max_age days"
   apt_conf >"$memory/apt.conf"
-  # shellcheck disable=SC2016
   TMPDIR=$memory mmdebstrap --quiet --mode=root --variant=minbase --architectures="$(dpkg --print-architecture)" \
     --aptopt="$memory/apt.conf" "$suite" - - <<<"$(sources)" >"$tarball.new"
   mv "$tarball.new" "$tarball"
