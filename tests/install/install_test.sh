@@ -83,10 +83,8 @@ test_files() {
     share/doc/megaseal/CHANGELOG.md share/doc/megaseal/LICENSE share/doc/megaseal/README.md
     share/doc/megaseal/SECURITY.md)
   if [[ $CLI == 1 ]]; then
-    want+=(bin/megaseal)
-    [[ ! -e $SOURCE/engine/cli/man/megaseal.1 ]] || want+=(share/man/man1/megaseal.1)
-    [[ ! -d $SOURCE/engine/cli/completions ]] ||
-      want+=(share/bash-completion/completions/megaseal share/zsh/site-functions/_megaseal)
+    want+=(bin/megaseal share/man/man1/megaseal.1 share/bash-completion/completions/megaseal
+      share/zsh/site-functions/_megaseal)
   fi
   same "$(cd "$prefix" && find . ! -type d | sort)" "$(printf './%s\n' "${want[@]}" | sort)"
 }

@@ -37,7 +37,7 @@ foreach(component runtime dev tools)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/SECURITY.md
   DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${packages_dev} COMPONENT dev)
-if(MEGASEAL_BUILD_CLI AND EXISTS ${man_page})
+if(MEGASEAL_BUILD_CLI)
   megaseal_gzip(${man_page} ${CMAKE_CURRENT_BINARY_DIR}/megaseal.1.gz)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/megaseal.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
 endif()

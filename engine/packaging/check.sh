@@ -9,7 +9,7 @@
 set -euo pipefail
 umask 022
 packaging=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly packaging tests=$packaging/../tests
+readonly packaging tests=$packaging/../../tests
 readonly suite=bookworm
 # A bare system older than this (in days) is made anew, for it would only be upgraded package by package.
 readonly max_age=7
