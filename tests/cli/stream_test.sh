@@ -317,30 +317,31 @@ test_memory_stays_flat() {
 test_ten_gigabytes_in_flat_memory() {
   [[ ${MEGASEAL_TEST_LONG:-} ]] || skip "MEGASEAL_TEST_LONG is not set"
   key a
-  mkfifo in sealed opened release
-  (head -c 1500 /dev/urandom | base64 -w 0 | sed 's/.*/{"id":1,"msg":"&"}/'; echo) >record
+  mkfifo in sealed opened
+  # Texts of 20,000 characters, so that not all the time goes into key agreement.
+  (head -c 15000 /dev/urandom | base64 -w 0 | sed 's/.*/{"id":1,"msg":"&"}/'; echo) >record
   for _ in $(seq 500); do cat record; done >many
   local per=$(($(stat -c %s many)))
   local times=$((10000000000 / per + 1))
-  (for _ in $(seq $times); do cat many; done; read -r <release) >in &
+  (for _ in $(seq $times); do cat many; done) >in &
   "$megaseal" seal -r "$(public a)" in >sealed &
   local sealer=$!
   "$megaseal" open --json -i a.pem sealed >opened 2>summary &
   local opener=$!
   (wc -c <opened >count) &
   local counter=$!
-  (sleep 20; while sleep 1; do
-    cp /proc/$sealer/status sealer.status && cp /proc/$opener/status opener.status || break
+  # The peak so far, until the end.
+  (while sleep 1; do
+    cat /proc/$sealer/status >>memory && cat /proc/$opener/status >>memory || break
   done) 2>/dev/null &
-  echo >release
   wait $sealer || fail "seal"
   wait $opener || fail "open"
   wait $counter
   local memory
-  for memory in $(awk '/VmHWM/ {print $2}' sealer.status opener.status); do
-    ((memory < 256 * 1024)) || fail "peak $memory kB"
-    printf 'peak memory %d kB\n' "$memory"
-  done
+  memory=$(awk '/VmHWM/ {print $2}' memory | sort -n | tail -n 1)
+  [[ $memory ]] || fail "no memory measured"
+  ((memory < 256 * 1024)) || fail "peak $memory kB"
+  printf 'peak memory of seal and open: %d kB\n' "$memory"
   contains summary "\"records\":$((500 * times)),\"done\":$((500 * times)),"
   (($(cat count) > 10000000000)) || fail "$(cat count) bytes came out"
   cat summary
