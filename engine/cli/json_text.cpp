@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <iterator>
 
 #include "engine/cli/base64.hpp"
@@ -11,13 +13,27 @@
 namespace megaseal::cli {
 namespace {
 
-// Which bytes cannot stand in a JSON string as they are.
-constexpr auto kNeedsEscape = [] {
-  std::array<bool, 256> needs{};
-  for (size_t c = 0; c < 0x20; ++c) needs[c] = true;
-  needs['"'] = needs['\\'] = true;
-  return needs;
-}();
+// How many bytes at the front of `text` can stand in a JSON string as they are: all but control characters, quotes
+// and backslashes. Eight at a time, each byte's highest bit telling whether it is one of those; a borrow may only mark
+// bytes behind a true one, and the first is what is asked for.
+size_t clean_len(std::string_view text) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHighs = 0x8080808080808080;
+  const auto below = [](uint64_t bytes, uint64_t limit) { return (bytes - limit * kOnes) & ~bytes & kHighs; };
+  size_t at = 0;
+  for (; text.size() - at >= 8; at += 8) {
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    const uint64_t marked =
+        below(bytes, 0x20) | below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
+    if (marked != 0) return at + static_cast<size_t>(std::countr_zero(marked)) / 8;
+  }
+  for (; at < text.size(); ++at) {
+    const auto c = static_cast<uint8_t>(text[at]);
+    if (c < 0x20 || c == '"' || c == '\\') break;
+  }
+  return at;
+}
 
 }  // namespace
 
@@ -41,12 +57,12 @@ bool is_json(std::string_view text) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  size_t clean = 0;  // from here to i nothing needs an escape, and is copied in one go
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<uint8_t>(text[i]);
-    if (!kNeedsEscape[c]) continue;
-    out.append(text, clean, i - clean);
-    clean = i + 1;
+  for (;;) {
+    const size_t len = clean_len(text);
+    out.append(text, 0, len);
+    if (len == text.size()) break;
+    const char c = text[len];
+    text.remove_prefix(len + 1);
     switch (c) {
       case '"':
         out += "\\\"";
@@ -70,10 +86,9 @@ void append_json_string(std::string& out, std::string_view text) {
         out += "\\t";
         break;
       default:
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint8_t>(c));
     }
   }
-  out.append(text, clean);
   out += '"';
 }
 

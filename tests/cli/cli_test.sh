@@ -299,6 +299,37 @@ test_bad_directories() {
     contains err "dir: line 2: "
   done
 }
+# 31 bytes, a number above the prime, a point of low order, a wrong checksum: named with file, line and reason.
+test_bad_keys_in_files() {
+  key a
+  local good entry text reason
+  good=$(public a)
+  local -a bad=(
+    'CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==|not a public key'
+    "${good%?}$([[ $good == *q ]] && echo p || echo q)|not a public key"
+    '/////////////////////////////////////////38=|a public key that is not in canonical form'
+    'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=|a public key of low order'
+    'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=|a public key of low order'
+  )
+  for entry in "${bad[@]}"; do
+    text=${entry%%|*}
+    reason=${entry#*|}
+    printf '{"name":"alice","key":"%s"}\n{"name":"bob","key":"%s"}\n' "$good" "$text" >dir
+    expect 1 "$megaseal" seal --directory dir </dev/null
+    contains err "dir: line 2: $reason"
+    printf '%s\n%s\n' "$good" "$text" >friends
+    expect 1 "$megaseal" seal -R friends </dev/null
+    contains err "friends: line 2: $reason"
+  done
+  # In a record it is that record's error alone.
+  printf '{"to":"%s","msg":"x"}\n' /////////////////////////////////////////38= AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
+    CQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA== "$good" >in
+  expect 3 "$megaseal" seal in
+  contains err 'line 1: "to" is a public key that is not in canonical form'
+  contains err 'line 2: "to" is a public key of low order'
+  contains err 'line 3: unknown recipient "CQAA'
+  same "$(lines out)" 1
+}
 test_every_key_is_tried_in_turn() {
   for who in a b c d; do key $who; done
   for who in d a c b; do
