@@ -314,6 +314,19 @@ test_memory_stays_flat() {
   wait $opener || fail "open"
   same "$(lines opened)" 40
 }
+test_memory_stays_flat_with_padding() {
+  key a
+  records 30000 >in
+  mkfifo release
+  (cat in; read -r <release) | "$megaseal" seal --pad 65536 --threads 2 -r "$(public a)" >sealed &
+  local sealer=$!
+  wait_until eval '[[ $(lines sealed) == 30000 ]]'
+  local memory
+  memory=$(peak_memory $sealer)
+  echo >release
+  wait $sealer || fail "seal"
+  ((memory < 256 * 1024)) || fail "peak $memory kB"
+}
 test_ten_gigabytes_in_flat_memory() {
   [[ ${MEGASEAL_TEST_LONG:-} ]] || skip "MEGASEAL_TEST_LONG is not set"
   key a
