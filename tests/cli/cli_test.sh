@@ -541,6 +541,9 @@ test_oversized_records_are_passed_over() {
 test_control_characters_do_not_reach_the_terminal() {
   expect 3 "$megaseal" seal <<<'{"to":"\u001b[31mred","msg":"x"}'
   contains err '?[31mred'
+  # U+009B is ESC and [ in one.
+  expect 3 "$megaseal" seal <<<$'{"to":"\xc2\x9b31mred \xc2\xa0\xc3\x9b","msg":"x"}'
+  contains err $'"??31mred \xc2\xa0\xc3\x9b"'
 }
 test_usage_errors() {
   key a
