@@ -489,6 +489,7 @@ test_interrupted_while_a_pipe_has_no_other_end() {
   mkfifo pipe
   local arguments pid
   for arguments in "seal -r $(public a) pipe" "seal -R pipe" "seal -r $(public a) -o pipe /dev/null" "open -i pipe" \
+    "seal -r $(public a) --rejects pipe /dev/null" \
     "open -i - /dev/null"; do
     with_default_signals "$megaseal" $arguments 2>err < <(sleep 1) >out &
     pid=$!
@@ -540,6 +541,8 @@ test_full_disk_leaves_whole_records() {
   limited "$megaseal" seal -q -r "$(public a)" --rejects rejects bad 2>err
   same $? 1
   contains err "cannot write rejects: File too large"
+  [[ -s rejects && $(tail -c 1 rejects | od -An -tx1) == " 0a" ]] || fail "rejects end within a record"
+  same "$(grep -cvE '^\{"line":[0-9]+,.*\}$' rejects)" 0
 }
 test_key_files_that_cannot_be_read() {
   key a
