@@ -56,6 +56,10 @@ Fd open_input(const std::string& path) {
   return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY);
 }
 
+Fd open_input_at_once(const std::string& path) {
+  return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY | O_NONBLOCK);
+}
+
 Fd open_private(const std::string& path) { return open_file(path, O_WRONLY | O_CREAT, "create"); }
 
 SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {

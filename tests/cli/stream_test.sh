@@ -500,6 +500,41 @@ test_interrupted_while_a_pipe_has_no_other_end() {
     same "$(cat err)" "megaseal: interrupted"
   done
 }
+test_interrupted_while_a_later_pipe_has_no_other_end() {
+  key a
+  mkfifo pipe
+  records 3 >in
+  # Whichever thread it is that waits, and whichever the signal goes to.
+  for _ in 1 2 3 4 5; do
+    with_default_signals "$megaseal" seal -r "$(public a)" --threads 3 in pipe >sealed 2>err &
+    local pid=$!
+    wait_until test -s sealed  # what came before the pipe is not held back
+    kill -TERM $pid
+    for _ in $(seq 100); do
+      kill -0 $pid 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL $pid 2>/dev/null && fail "goes on in spite of the signal"
+    wait $pid
+    same $? 143
+    same "$(lines sealed)" 3
+    same "$(cat err)" "megaseal: interrupted"
+    rm sealed
+  done
+}
+test_a_failed_write_ends_the_run_while_input_is_awaited() {
+  [[ -w /dev/full ]] || skip "no /dev/full"
+  key a
+  mkfifo pipe silent
+  exec 7<>silent
+  records 3 >in
+  local next
+  for next in pipe -; do
+    timeout 20 "$megaseal" seal -r "$(public a)" in $next <silent 2>err >/dev/full
+    same "$? $next" "1 $next"
+    contains err "No space left"
+  done
+}
 test_closed_pipe_is_quiet() {
   key a
   records 200000 >in
