@@ -202,6 +202,13 @@ test_padding_hides_lengths() {
   "$megaseal" seal --framing len32 --pad 5 -r "$(public a)" in | "$megaseal" open --framing len32 --pad 5 -i a.pem |
     cmp -s - in || fail "a message that looks padded"
 }
+test_padding_of_many_records() {
+  # Several batches from one block.
+  key a
+  records 400 >in
+  "$megaseal" seal --pad 65536 -r "$(public a)" in | "$megaseal" open --pad 65536 -i a.pem |
+    sed 's/"to":"[^"]*",//' | cmp -s - in || fail "differs"
+}
 test_wrong_padding_does_not_open() {
   key a
   "$megaseal" seal -r "$(public a)" <<<'{"msg":"12345678"}' >sealed
@@ -279,7 +286,7 @@ test_copies_to_many_recipients() {
   head -c 2400 /dev/urandom | base64 -w 32 | sed 's/$/AAAAAAAAAAA=/' >friends
   same "$(lines friends)" 100
   local long
-  long=$(head -c 40000 /dev/zero | tr '\0' x)
+  long=$(head -c 120000 /dev/zero | tr '\0' x)
   (printf '{"id":%d,"msg":"%s"}\n' 1 "$long" 2 "$long" 3 "$long"; records 50) >in
   expect 0 "$megaseal" seal --threads 4 -R friends in
   same "$(lines out)" 5300
@@ -357,6 +364,13 @@ test_ten_gigabytes_in_flat_memory() {
   contains summary "\"records\":$((500 * times)),\"done\":$((500 * times)),"
   (($(cat count) > 10000000000)) || fail "$(cat count) bytes came out"
   cat summary
+}
+
+test_a_last_line_without_line_feed_that_comes_early() {
+  # It is in hand already when the input ends: the last block holds a record, but no byte of input.
+  key a
+  (printf '{"id":1,"msg":"m"}\n{"id":2,"msg":"m"}'; sleep 0.3) | "$megaseal" seal -r "$(public a)" >sealed || fail "seal"
+  same "$(ids sealed | tr '\n' ,)" 1,2,
 }
 
 # --- progress --------------------------------------------------------------------------------------------
