@@ -23,8 +23,12 @@ void status_line(std::string_view text) {
 }
 
 void tell_line(std::string line) {
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto byte = [&](size_t at) { return static_cast<unsigned char>(line[at]); };
+    if (byte(i) < 0x20 || byte(i) == 0x7f) line[i] = '?';
+    // U+0080 to U+009F, the control characters of Latin-1: U+009B does what ESC [ does.
+    if (byte(i) == 0xc2 && i + 1 < line.size() && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0)
+      line[i] = line[i + 1] = '?';
   }
   line += '\n';
   const std::lock_guard lock(mutex);

@@ -24,14 +24,16 @@ void sync_directory_of(const std::string& path) {
 }
 
 // Opening a named pipe waits for the other end.
-Fd open_existing(const std::string& path, int flags) {
+Fd open_file(const std::string& path, int flags, const char* what) {
   for (;;) {
-    Fd fd(::open(path.c_str(), flags | O_CLOEXEC));
+    Fd fd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
     if (fd.get() >= 0) return fd;
-    if (errno != EINTR) fail_errno("open", path);
+    if (errno != EINTR) fail_errno(what, path);
     if (caught_signal() != 0) throw Interrupted();
   }
 }
+
+Fd open_existing(const std::string& path, int flags) { return open_file(path, flags, "open"); }
 
 }  // namespace
 
@@ -53,6 +55,12 @@ std::string display_name(const std::string& path) { return path == "-" ? "standa
 Fd open_input(const std::string& path) {
   return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY);
 }
+
+Fd open_input_at_once(const std::string& path) {
+  return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY | O_NONBLOCK);
+}
+
+Fd open_private(const std::string& path) { return open_file(path, O_WRONLY | O_CREAT, "create"); }
 
 SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   const Fd fd = open_input(path);
@@ -110,8 +118,14 @@ void take_back(int fd, size_t len) {
 
 }  // namespace
 
-void write_all(int fd, std::string_view bytes, const std::string& name) {
-  if (write_some(fd, bytes) != bytes.size()) fail_errno("write", name);
+void write_lines(int fd, std::string_view lines, const std::string& name) {
+  const size_t written = write_some(fd, lines);
+  if (written == lines.size()) return;
+  const int error = errno;
+  const size_t whole = lines.substr(0, written).rfind('\n') + 1;  // npos + 1 is 0
+  take_back(fd, written - whole);
+  errno = error;
+  fail_errno("write", name);
 }
 
 void Output::write(std::string_view bytes) {

@@ -27,6 +27,11 @@ class Fd {
 
 /// Opens for reading; "-" is standard input.
 Fd open_input(const std::string& path);
+/// The same, but does not wait for the other end of a named pipe: poll(2) does, until a writer has come and has
+/// something to say or gone. read(2) may say EAGAIN.
+Fd open_input_at_once(const std::string& path);
+/// Opens for writing what is there, or creates it, for the user alone.
+Fd open_private(const std::string& path);
 /// The path as messages name it.
 std::string display_name(const std::string& path);
 
@@ -34,8 +39,8 @@ std::string display_name(const std::string& path);
 /// read it.
 SecretBytes read_secret_file(const std::string& path, bool warn_if_shared);
 
-/// Writes all of it, or throws.
-void write_all(int fd, std::string_view bytes, const std::string& name);
+/// Writes all lines, or throws; a line of which only a part was written is then taken back from a regular file.
+void write_lines(int fd, std::string_view lines, const std::string& name);
 
 /// Where results go. A regular file is written under another name beside it and takes its own in commit(), so
 /// that nobody ever finds half a result there; a run that fails leaves nothing. Standard output, pipes and

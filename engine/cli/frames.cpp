@@ -36,7 +36,7 @@ FrameReader::FrameReader(std::vector<std::string> inputs, Framing framing, Blank
       block_len_(block_len),
       max_frame_(max_frame) {
   if (inputs_.empty()) inputs_.emplace_back("-");
-  fd_ = open_input(inputs_[0]);
+  fd_ = open_input_at_once(inputs_[0]);
 }
 
 uint64_t FrameReader::total_bytes() const {
@@ -185,7 +185,11 @@ bool FrameReader::next(FrameBlock& block) {
       continue;
     }
     try {
-      if (fd_.get() < 0) fd_ = open_input(inputs_[input_]);
+      // Any thread may be the one that reads, and a signal wakes but one of them: open(2) must not wait.
+      if (fd_.get() < 0) {
+        fd_ = open_input_at_once(inputs_[input_]);
+        continue;  // it may be a pipe that says nothing yet, while the block holds records already
+      }
       if (!wait_for_input()) throw Interrupted();
       const size_t n = read_some(block.buffer.data() + used, room);
       used += n;
@@ -207,7 +211,7 @@ bool FrameReader::next(FrameBlock& block) {
     }
   }
   carry_.assign(block.buffer.data() + begin_, used - begin_);
-  for (size_t i = 0; i < spans_.size(); ++i) {
+  for (size_t i = 0; i < found_.size(); ++i) {
     found_[i].bytes = {block.buffer.data() + spans_[i].begin, spans_[i].end - spans_[i].begin};
   }
   block.frames.swap(found_);

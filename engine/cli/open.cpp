@@ -114,7 +114,7 @@ class Opener : public BlockWorker {
     if (options_.pad != 0) {
       size_t len = 0;
       const auto* const bytes = reinterpret_cast<const unsigned char*>(message.data());
-      if (message.size() % options_.pad != 0 ||
+      if (message.empty() || message.size() % options_.pad != 0 ||
           sodium_unpad(&len, bytes, message.size(), options_.pad) != 0) {
         entry.state = State::not_opened;
         entry.why = fmt::format("not padded to a multiple of {} bytes", options_.pad);

@@ -1,6 +1,5 @@
 #include "engine/cli/rejects.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,8 +56,8 @@ Fd open_rejects(const Options& options, const std::vector<std::string>& inputs) 
   const std::string& path = options.rejects;
   struct stat status {};
   const bool existed = ::stat(path.c_str(), &status) == 0;
-  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (fd.get() < 0 || ::fstat(fd.get(), &status) != 0) fail_errno("create", path);
+  Fd fd = open_private(path);
+  if (::fstat(fd.get(), &status) != 0) fail_errno("create", path);
   const std::string role = other_role(status, options, inputs);
   if (!role.empty()) {
     if (!existed) ::unlink(path.c_str());  // -o and --rejects name the same new file
@@ -90,7 +89,7 @@ void Rejects::add(const std::vector<Reject>& rejects) {
     if (!path_.empty()) keep(reject);
   }
   if (buffer_.empty()) return;
-  write_all(fd_.get(), buffer_, path_);
+  write_lines(fd_.get(), buffer_, path_);
   buffer_.clear();
 }
 

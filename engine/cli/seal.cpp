@@ -29,7 +29,7 @@ class Sealer : public BlockWorker {
 
   void work(const FrameBlock& block, Outcome& out, const std::function<void()>& drain) override {
     parser_.begin_block(block);
-    padded_.release();
+    forget_padded();
     records_.resize(block.frames.size());
     for (size_t i = 0; i < block.frames.size(); ++i) take(records_[i], block.frames[i], out, drain);
     finish_batch(out);
@@ -38,7 +38,7 @@ class Sealer : public BlockWorker {
 
   void release() override {
     parser_.release();
-    padded_.release();
+    forget_padded();
     items_.release();
   }
 
@@ -60,13 +60,18 @@ class Sealer : public BlockWorker {
       return;
     }
     const size_t message_len = record.payload.size();
-    if (options_.pad != 0) record.payload = padded(record.payload);
+    if (options_.pad != 0) {
+      // Padding makes large messages of small ones, many times what the block holds.
+      if (padded_len_ > kMaxBatchBytes) {
+        finish_batch(out, drain);
+        forget_padded();
+      }
+      record.payload = padded(record.payload);
+    }
     const auto add = [&](const PublicKey& to, std::string_view to_raw) {
       const uint64_t sealed_len = record.payload.size() + overhead_;
-      if (items_.size() == kMaxBatchItems || items_.out_len() + sealed_len > kMaxBatchBytes) {
-        finish_batch(out);
-        if (out.text.size() > kMaxBatchBytes) drain();
-      }
+      if (items_.size() == kMaxBatchItems || items_.out_len() + sealed_len > kMaxBatchBytes)
+        finish_batch(out, drain);
       items_.add(record.payload, record.aad, sealed_len);
       to_.push_back(to);
       sources_.push_back({&record, to_raw, message_len});
@@ -88,11 +93,24 @@ class Sealer : public BlockWorker {
   // The message, a byte 0x80, and zeros up to the next multiple of --pad (ISO/IEC 7816-4).
   std::string_view padded(std::string_view message) {
     const size_t room = message.size() + options_.pad;
+    padded_len_ += room;
     auto* const bytes = static_cast<unsigned char*>(padded_.allocate(room, 1));
     if (!message.empty()) std::memcpy(bytes, message.data(), message.size());
     size_t len = 0;
     if (sodium_pad(&len, bytes, message.size(), options_.pad, room) != 0) fail("cannot pad a message");
     return {reinterpret_cast<const char*>(bytes), len};
+  }
+
+  // No record may point there any more.
+  void forget_padded() {
+    padded_.release();
+    padded_len_ = 0;
+  }
+
+  // For when there is more to come: what has been sealed goes out where it has grown large.
+  void finish_batch(Outcome& out, const std::function<void()>& drain) {
+    finish_batch(out);
+    if (out.text.size() > kMaxBatchBytes) drain();
   }
 
   // Seals what has gathered.
@@ -126,6 +144,7 @@ class Sealer : public BlockWorker {
   const uint64_t overhead_;
   RecordParser parser_;
   std::pmr::monotonic_buffer_resource padded_;
+  uint64_t padded_len_ = 0;
   std::vector<Record> records_;
   Items items_;
   std::vector<PublicKey> to_;

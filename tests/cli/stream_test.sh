@@ -202,6 +202,13 @@ test_padding_hides_lengths() {
   "$megaseal" seal --framing len32 --pad 5 -r "$(public a)" in | "$megaseal" open --framing len32 --pad 5 -i a.pem |
     cmp -s - in || fail "a message that looks padded"
 }
+test_padding_of_many_records() {
+  # Several batches from one block.
+  key a
+  records 400 >in
+  "$megaseal" seal --pad 65536 -r "$(public a)" in | "$megaseal" open --pad 65536 -i a.pem |
+    sed 's/"to":"[^"]*",//' | cmp -s - in || fail "differs"
+}
 test_wrong_padding_does_not_open() {
   key a
   "$megaseal" seal -r "$(public a)" <<<'{"msg":"12345678"}' >sealed
@@ -279,7 +286,7 @@ test_copies_to_many_recipients() {
   head -c 2400 /dev/urandom | base64 -w 32 | sed 's/$/AAAAAAAAAAA=/' >friends
   same "$(lines friends)" 100
   local long
-  long=$(head -c 40000 /dev/zero | tr '\0' x)
+  long=$(head -c 120000 /dev/zero | tr '\0' x)
   (printf '{"id":%d,"msg":"%s"}\n' 1 "$long" 2 "$long" 3 "$long"; records 50) >in
   expect 0 "$megaseal" seal --threads 4 -R friends in
   same "$(lines out)" 5300
@@ -314,6 +321,19 @@ test_memory_stays_flat() {
   wait $opener || fail "open"
   same "$(lines opened)" 40
 }
+test_memory_stays_flat_with_padding() {
+  key a
+  records 30000 >in
+  mkfifo release
+  (cat in; read -r <release) | "$megaseal" seal --pad 65536 --threads 2 -r "$(public a)" >sealed &
+  local sealer=$!
+  wait_until eval '[[ $(lines sealed) == 30000 ]]'
+  local memory
+  memory=$(peak_memory $sealer)
+  echo >release
+  wait $sealer || fail "seal"
+  ((memory < 256 * 1024)) || fail "peak $memory kB"
+}
 test_ten_gigabytes_in_flat_memory() {
   [[ ${MEGASEAL_TEST_LONG:-} ]] || skip "MEGASEAL_TEST_LONG is not set"
   key a
@@ -345,6 +365,13 @@ test_ten_gigabytes_in_flat_memory() {
   contains summary "\"records\":$((500 * times)),\"done\":$((500 * times)),"
   (($(cat count) > 10000000000)) || fail "$(cat count) bytes came out"
   cat summary
+}
+
+test_a_last_line_without_line_feed_that_comes_early() {
+  # It is in hand already when the input ends: the last block holds a record, but no byte of input.
+  key a
+  (printf '{"id":1,"msg":"m"}\n{"id":2,"msg":"m"}'; sleep 0.3) | "$megaseal" seal -r "$(public a)" >sealed || fail "seal"
+  same "$(ids sealed | tr '\n' ,)" 1,2,
 }
 
 # --- progress --------------------------------------------------------------------------------------------
@@ -477,6 +504,7 @@ test_interrupted_while_a_pipe_has_no_other_end() {
   mkfifo pipe
   local arguments pid
   for arguments in "seal -r $(public a) pipe" "seal -R pipe" "seal -r $(public a) -o pipe /dev/null" "open -i pipe" \
+    "seal -r $(public a) --rejects pipe /dev/null" \
     "open -i - /dev/null"; do
     with_default_signals "$megaseal" $arguments 2>err < <(sleep 1) >out &
     pid=$!
@@ -485,6 +513,41 @@ test_interrupted_while_a_pipe_has_no_other_end() {
     wait $pid
     same "$? $arguments" "130 $arguments"
     same "$(cat err)" "megaseal: interrupted"
+  done
+}
+test_interrupted_while_a_later_pipe_has_no_other_end() {
+  key a
+  mkfifo pipe
+  records 3 >in
+  # Whichever thread it is that waits, and whichever the signal goes to.
+  for _ in 1 2 3 4 5; do
+    with_default_signals "$megaseal" seal -r "$(public a)" --threads 3 in pipe >sealed 2>err &
+    local pid=$!
+    wait_until test -s sealed  # what came before the pipe is not held back
+    kill -TERM $pid
+    for _ in $(seq 100); do
+      kill -0 $pid 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL $pid 2>/dev/null && fail "goes on in spite of the signal"
+    wait $pid
+    same $? 143
+    same "$(lines sealed)" 3
+    same "$(cat err)" "megaseal: interrupted"
+    rm sealed
+  done
+}
+test_a_failed_write_ends_the_run_while_input_is_awaited() {
+  [[ -w /dev/full ]] || skip "no /dev/full"
+  key a
+  mkfifo pipe silent
+  exec 7<>silent
+  records 3 >in
+  local next
+  for next in pipe -; do
+    timeout 20 "$megaseal" seal -r "$(public a)" in $next <silent 2>err >/dev/full
+    same "$? $next" "1 $next"
+    contains err "No space left"
   done
 }
 test_closed_pipe_is_quiet() {
@@ -528,6 +591,8 @@ test_full_disk_leaves_whole_records() {
   limited "$megaseal" seal -q -r "$(public a)" --rejects rejects bad 2>err
   same $? 1
   contains err "cannot write rejects: File too large"
+  [[ -s rejects && $(tail -c 1 rejects | od -An -tx1) == " 0a" ]] || fail "rejects end within a record"
+  same "$(grep -cvE '^\{"line":[0-9]+,.*\}$' rejects)" 0
 }
 test_key_files_that_cannot_be_read() {
   key a
