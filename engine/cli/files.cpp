@@ -75,7 +75,9 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   for (;;) {
     if (used == bytes.size()) bytes.resize(2 * bytes.size());
     const ssize_t n = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
-    if (n < 0 && errno == EINTR) {
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+      pollfd fds[] = {{fd.get(), POLLIN, 0}, {stop_fd(), POLLIN, 0}};
+      ::poll(fds, 2, -1);
       if (caught_signal() != 0) throw Interrupted();
       continue;
     }
@@ -163,7 +165,12 @@ Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(
   }
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  if (::fchmod(fd_.get(), mode & ~mask) != 0) fail_errno("set the mode of", temporary_);
+  if (::fchmod(fd_.get(), mode & ~mask) != 0) {
+    const int error = errno;
+    ::unlink(temporary_.c_str());
+    errno = error;
+    fail_errno("set the mode of", temporary_);
+  }
 }
 
 Output::~Output() {

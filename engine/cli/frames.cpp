@@ -18,6 +18,10 @@ constexpr int kPatienceMs = 5;
 
 constexpr size_t kLengthLen = 4;
 
+// What a block is worked on with takes some hundred bytes a frame. When frames are shorter than this on the average, a
+// block has no more of them than if they were not.
+constexpr size_t kLeastAverage = 32;
+
 bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r") == text.npos; }
 
 uint32_t load_length(const char* bytes) {
@@ -34,7 +38,8 @@ FrameReader::FrameReader(std::vector<std::string> inputs, Framing framing, Blank
       framing_(framing),
       blanks_(blanks),
       block_len_(block_len),
-      max_frame_(max_frame) {
+      max_frame_(max_frame),
+      max_frames_(std::max(block_len / kLeastAverage, size_t{1})) {
   if (inputs_.empty()) inputs_.emplace_back("-");
   fd_ = open_input_at_once(inputs_[0]);
 }
@@ -90,14 +95,18 @@ void FrameReader::add_line(const FrameBlock& block, size_t end) {
 // Finds the lines that end within the first `used` bytes.
 void FrameReader::cut_lines(const FrameBlock& block, size_t used) {
   const char* const bytes = block.buffer.data();
-  while (const void* feed = std::memchr(bytes + scanned_, '\n', used - scanned_)) {
+  while (found_.size() < max_frames_) {
+    const void* const feed = std::memchr(bytes + scanned_, '\n', used - scanned_);
+    if (feed == nullptr) {
+      scanned_ = used;
+      if (used - begin_ > max_frame_) skipping_ = true;
+      break;
+    }
     const auto end = static_cast<size_t>(static_cast<const char*>(feed) - bytes);
     add_line(block, end);
     skipping_ = false;
     begin_ = scanned_ = end + 1;
   }
-  scanned_ = used;
-  if (used - begin_ > max_frame_) skipping_ = true;
 }
 
 void FrameReader::cut_len32(const FrameBlock& block, size_t used) {
@@ -105,7 +114,7 @@ void FrameReader::cut_len32(const FrameBlock& block, size_t used) {
     const auto skipped = static_cast<size_t>(std::min<uint64_t>(skip_left_, used - begin_));
     begin_ += skipped;
     skip_left_ -= skipped;
-    if (skip_left_ != 0 || used - begin_ < kLengthLen) return;
+    if (skip_left_ != 0 || found_.size() >= max_frames_ || used - begin_ < kLengthLen) return;
     const uint64_t len = load_length(block.buffer.data() + begin_);
     const size_t body = begin_ + kLengthLen;
     if (len > max_frame_) {
@@ -125,7 +134,7 @@ void FrameReader::cut_len32(const FrameBlock& block, size_t used) {
   }
 }
 
-// Finds the frames that end within the first `used` bytes.
+// Finds the frames that end within the first `used` bytes, as many as a block may hold.
 void FrameReader::cut(FrameBlock& block, size_t used) {
   wanted_ = 0;
   framing_ == Framing::len32 ? cut_len32(block, used) : cut_lines(block, used);
@@ -173,12 +182,12 @@ bool FrameReader::next(FrameBlock& block) {
   size_t used = carry_.size();
   carry_.clear();
   begin_ = 0;
-  scanned_ = used;  // what was carried over holds no line feed
+  scanned_ = 0;
   cut(block, used);
 
   while (input_ < inputs_.size()) {
     const size_t room = block.buffer.size() - FrameBlock::kPadding - used;
-    const bool full = used >= block_len_ || room == 0;
+    const bool full = used >= block_len_ || room == 0 || found_.size() >= max_frames_;
     if (!spans_.empty() && (full || !more_is_coming())) break;
     if (room == 0) {
       used = make_room(block, used);

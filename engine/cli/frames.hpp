@@ -72,13 +72,14 @@ class FrameReader {
   Blanks blanks_;
   size_t block_len_;
   size_t max_frame_;
+  size_t max_frames_;  // in a block
   uint32_t input_ = 0;
   uint64_t number_ = 0;
   Fd fd_;
   std::exception_ptr failure_;  // met while a block held frames already: for the next call
-  std::string carry_;       // the beginning of a frame whose end is still to be read
-  bool skipping_ = false;   // lines: within one that is too long
-  uint64_t skip_left_ = 0;  // len32: bytes still to come of one that is too long
+  std::string carry_;           // the beginning of a frame whose end is still to be read
+  bool skipping_ = false;       // lines: within one that is too long
+  uint64_t skip_left_ = 0;      // len32: bytes still to come of one that is too long
 
   // Of the block in the making. Offsets, since its memory may still move.
   std::vector<Span> spans_;

@@ -64,8 +64,8 @@ std::string backends_json(const std::vector<megaseal_backend_info>& all) {
 bool has_colour() {
   const char* const no_colour = std::getenv("NO_COLOR");
   const char* const terminal = std::getenv("TERM");
-  return (no_colour == nullptr || *no_colour == '\0') && ::isatty(STDOUT_FILENO) == 1 && terminal != nullptr &&
-         std::string_view(terminal) != "dumb";
+  return (no_colour == nullptr || *no_colour == '\0') && ::isatty(STDOUT_FILENO) == 1 &&
+         terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
 // A state in a column, green, yellow or red.

@@ -46,6 +46,8 @@ std::string Recipients::resolve(PublicKey& out_key, std::string_view to) const {
     out_key = directory_.key(*index);
     return "";
   }
+  constexpr size_t kMaxShown = 100;
+  if (to.size() > kMaxShown) return fmt::format("unknown recipient, with a name of {} bytes", to.size());
   if (!looks_like_key(to)) return fmt::format("unknown recipient \"{}\"", to);
   const std::string reason = parse_public_key(out_key, to);
   return reason.empty() ? "" : "\"to\" is " + reason;

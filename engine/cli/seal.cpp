@@ -160,7 +160,8 @@ Exit seal_stream(const Options& options, const Cipher& cipher, size_t block_len,
   const size_t copies = std::max(recipients.given().size(), size_t{1});
   const auto blanks =
       options.framing == Framing::lines ? FrameReader::Blanks::kept : FrameReader::Blanks::left_out;
-  Stream stream(options, blanks, std::max(block_len / copies, std::min(block_len, kMinBlockLen)));
+  Stream stream(options, blanks, std::max(block_len / copies, std::min(block_len, kMinBlockLen)),
+                options.max_record);
   return stream.run([&] { return std::make_unique<Sealer>(options, cipher, recipients); }, backend);
 }
 

@@ -64,12 +64,12 @@ const Options& check_terminal(const Options& options) {
 
 }  // namespace
 
-Stream::Stream(const Options& options, FrameReader::Blanks blanks, size_t block_len)
+Stream::Stream(const Options& options, FrameReader::Blanks blanks, size_t block_len, uint64_t max_record)
     : options_(check_terminal(options)),
       block_len_(block_len),
-      reader_(options.inputs, options.framing, blanks, block_len, options.max_record),
-      rejects_(options, reader_.inputs()),
+      reader_(options.inputs, options.framing, blanks, block_len, max_record),
       output_(options.output),
+      rejects_(options, reader_.inputs()),
       progress_(options, reader_.total_bytes()) {}
 
 void Stream::write(Outcome& outcome) {

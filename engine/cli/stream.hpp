@@ -48,7 +48,7 @@ class BlockWorker {
 
 class Stream {
  public:
-  Stream(const Options& options, FrameReader::Blanks blanks, size_t block_len);
+  Stream(const Options& options, FrameReader::Blanks blanks, size_t block_len, uint64_t max_record);
 
   /// Runs until the input has ended, with a worker of its own for each thread; then the output takes its name,
   /// and a summary goes to standard error. Throws Failure, Interrupted or ClosedPipe; whatever it throws, the
@@ -64,8 +64,8 @@ class Stream {
   const Options& options_;
   const size_t block_len_;
   FrameReader reader_;
-  Rejects rejects_;
   Output output_;
+  Rejects rejects_;  // after the output: where that cannot be made, the file of the last run stays as it is
   Progress progress_;
   Tally tally_;
   uint64_t num_bytes_read_ = 0;

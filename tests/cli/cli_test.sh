@@ -570,6 +570,35 @@ test_oversized_records_are_passed_over() {
   expect 0 "$megaseal" seal -r "$(public a)" in
   "$megaseal" open -i a.pem <out | sed 's/"to":"[^"]*",//' | cmp -s - in || fail "differs"
 }
+test_what_was_sealed_under_a_limit_opens_under_it() {
+  key a
+  # Nothing of these is shortened by sealing: no escapes, and hardly a field.
+  local len framing
+  for len in 1024 30000; do
+    head -c $len /dev/zero | tr '\0' x >lines.in
+    printf '{"msg":"%s"}' "$(head -c $((len - 10)) lines.in)" >ndjson.in
+    for framing in ndjson lines; do
+      same "$(stat -c %s $framing.in)" $len
+      for pad in "" "--pad 5000"; do
+        expect 0 "$megaseal" seal --framing $framing --max-record $len $pad -r "$(public a)" $framing.in
+        cp out sealed
+        expect 0 "$megaseal" open --framing $framing --max-record $len $pad -i a.pem sealed
+        same "$(sed 's/"to":"[^"]*",//' out)" "$(cat $framing.in)"
+      done
+    done
+  done
+  expect 3 "$megaseal" open --max-record 1024 --framing lines -i a.pem --rejects rejects sealed
+  same "$(cat rejects)" '{"line":1,"reason":"record is longer than --max-record allows","record":null}'
+  # A name is shown, but not a page of it.
+  expect 3 "$megaseal" seal <<<"{\"to\":\"$(cat lines.in)\",\"msg\":\"x\"}"
+  contains err "line 1: unknown recipient, with a name of 30000 bytes"
+}
+test_an_output_that_cannot_be_made_leaves_the_rejects() {
+  key a
+  printf 'of the last run\n' >rejects
+  expect 1 "$megaseal" seal -r "$(public a)" -o missing/out --rejects rejects </dev/null
+  same "$(cat rejects)" "of the last run"
+}
 test_control_characters_do_not_reach_the_terminal() {
   expect 3 "$megaseal" seal <<<'{"to":"\u001b[31mred","msg":"x"}'
   contains err '?[31mred'

@@ -334,6 +334,18 @@ test_memory_stays_flat_with_padding() {
   wait $sealer || fail "seal"
   ((memory < 256 * 1024)) || fail "peak $memory kB"
 }
+test_memory_stays_flat_with_tiny_records() {
+  key a
+  # More records in a block than its bytes would suggest, if each were of the usual length.
+  head -c 2000000 /dev/zero | tr '\0' '\n' >in
+  "$megaseal" seal --framing lines --threads 2 -r "$(public a)" in >/dev/null &
+  local sealer=$! memory
+  sleep 1.5
+  memory=$(peak_memory $sealer)
+  kill $sealer
+  wait $sealer
+  ((memory > 1000 && memory < 64 * 1024)) || fail "peak $memory kB"
+}
 test_ten_gigabytes_in_flat_memory() {
   [[ ${MEGASEAL_TEST_LONG:-} ]] || skip "MEGASEAL_TEST_LONG is not set"
   key a
