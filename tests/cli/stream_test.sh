@@ -338,7 +338,7 @@ test_memory_stays_flat_with_tiny_records() {
   key a
   # More records in a block than its bytes would suggest, if each were of the usual length.
   head -c 2000000 /dev/zero | tr '\0' '\n' >in
-  "$megaseal" seal --framing lines --threads 2 -r "$(public a)" in >/dev/null &
+  "$megaseal" seal --framing lines --threads 2 -r "$(public a)" in >/dev/null 2>&1 &
   local sealer=$! memory
   sleep 1.5
   memory=$(peak_memory $sealer)
