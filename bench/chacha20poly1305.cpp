@@ -143,7 +143,7 @@ void add_chacha20poly1305() {
       ours({.bytes = bytes, .shared = true});
     }
     if (!main) continue;
-    everybody({.bytes = 1024, .mix = true});
+    everybody({.bytes = 200, .mix = true});
     for (const unsigned threads : thread_counts())
       for (const size_t bytes : {256, 16384}) ours({.bytes = bytes, .threads = threads});
   }

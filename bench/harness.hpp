@@ -17,7 +17,7 @@ struct Shape {
   bool shared = false;    // one key (or secret) for all messages instead of a fresh one each
   unsigned threads = 1;   // of the engine
   size_t recipients = 0;  // that many recipients in turn; 0: a fresh one each
-  bool mix = false;       // lengths spread evenly over 0 … 2 * bytes
+  bool mix = false;       // lengths log-normal around that median, from 16 B to 16 KiB
   bool cold = false;      // messages come from memory and go to memory, far outside the caches
 
   std::string suffix() const;

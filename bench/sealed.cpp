@@ -131,7 +131,7 @@ void add_sealed_shapes(const SealedFormat& format) {
       add_sealed(format, seal, {.bytes = bytes, .batch = 1});
     }
     for (const size_t batch : {4, 16, 64}) add_sealed(format, seal, {.bytes = 256, .batch = batch});
-    add_sealed(format, seal, {.bytes = 1024, .mix = true});
+    add_sealed(format, seal, {.bytes = 200, .mix = true});
     for (const unsigned threads : thread_counts())
       add_sealed(format, seal, {.bytes = 256, .threads = threads});
   }
