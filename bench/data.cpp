@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <map>
 #include <memory>
+#include <random>
 #include <thread>
 
 namespace megaseal::bench {

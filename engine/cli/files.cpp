@@ -23,17 +23,38 @@ void sync_directory_of(const std::string& path) {
   if (fd.get() >= 0 && ::fsync(fd.get()) != 0 && errno == EIO) fail_errno("write", path);
 }
 
-// Opening a named pipe waits for the other end.
-Fd open_file(const std::string& path, int flags, const char* what) {
+// None of these waits in open(2): a signal that comes just before it would not be noticed.
+Fd open_to_read(const std::string& path) {
   for (;;) {
-    Fd fd(::open(path.c_str(), flags | O_CLOEXEC, 0600));
+    Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (fd.get() >= 0) return fd;
-    if (errno != EINTR) fail_errno(what, path);
-    if (caught_signal() != 0) throw Interrupted();
+    if (errno != EINTR) fail_errno("open", path);
   }
 }
 
-Fd open_existing(const std::string& path, int flags) { return open_file(path, flags, "open"); }
+bool is_pipe(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+Fd open_to_write(const std::string& path, int flags, const char* what) {
+  constexpr int kRetryMs = 20;
+  for (;;) {
+    Fd fd(::open(path.c_str(), flags | O_NONBLOCK | O_CLOEXEC, 0600));
+    if (fd.get() >= 0) {
+      ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
+      return fd;
+    }
+    // A named pipe that nobody reads yet.
+    if (errno == ENXIO && is_pipe(path)) {
+      pollfd stop{stop_fd(), POLLIN, 0};
+      ::poll(&stop, 1, kRetryMs);
+    } else if (errno != EINTR) {
+      fail_errno(what, path);
+    }
+    if (caught_signal() != 0) throw Interrupted();
+  }
+}
 
 }  // namespace
 
@@ -52,15 +73,9 @@ void Fd::reset() {
 
 std::string display_name(const std::string& path) { return path == "-" ? "standard input" : path; }
 
-Fd open_input(const std::string& path) {
-  return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY);
-}
+Fd open_input(const std::string& path) { return path == "-" ? Fd(STDIN_FILENO) : open_to_read(path); }
 
-Fd open_input_at_once(const std::string& path) {
-  return path == "-" ? Fd(STDIN_FILENO) : open_existing(path, O_RDONLY | O_NONBLOCK);
-}
-
-Fd open_private(const std::string& path) { return open_file(path, O_WRONLY | O_CREAT, "create"); }
+Fd open_private(const std::string& path) { return open_to_write(path, O_WRONLY | O_CREAT, "create"); }
 
 SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   const Fd fd = open_input(path);
@@ -74,13 +89,11 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared) {
   size_t used = 0;
   for (;;) {
     if (used == bytes.size()) bytes.resize(2 * bytes.size());
+    pollfd fds[] = {{fd.get(), POLLIN, 0}, {stop_fd(), POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;  // EINTR: the next one finds stop_fd() readable
+    if (fds[1].revents != 0) throw Interrupted();
     const ssize_t n = ::read(fd.get(), bytes.data() + used, bytes.size() - used);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
-      pollfd fds[] = {{fd.get(), POLLIN, 0}, {stop_fd(), POLLIN, 0}};
-      ::poll(fds, 2, -1);
-      if (caught_signal() != 0) throw Interrupted();
-      continue;
-    }
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) fail_errno("read", display_name(path));
     if (n == 0) break;
     used += static_cast<size_t>(n);
@@ -151,7 +164,7 @@ Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (exists && replace == Replace::no) fail("{} exists; --force overwrites it", path);
   if (exists && !S_ISREG(status.st_mode)) {  // /dev/null, a named pipe
-    fd_ = open_existing(path, O_WRONLY);
+    fd_ = open_to_write(path, O_WRONLY, "open");
     on_terminal_ = ::isatty(fd_.get()) == 1;
     return;
   }

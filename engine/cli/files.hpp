@@ -25,11 +25,9 @@ class Fd {
   int fd_ = -1;
 };
 
-/// Opens for reading; "-" is standard input.
+/// Opens for reading; "-" is standard input. Does not wait for the other end of a named pipe: poll(2) does, until a
+/// writer has come and has something to say or gone. read(2) may say EAGAIN.
 Fd open_input(const std::string& path);
-/// The same, but does not wait for the other end of a named pipe: poll(2) does, until a writer has come and has
-/// something to say or gone. read(2) may say EAGAIN.
-Fd open_input_at_once(const std::string& path);
 /// Opens for writing what is there, or creates it, for the user alone.
 Fd open_private(const std::string& path);
 /// The path as messages name it.

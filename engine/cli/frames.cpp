@@ -41,7 +41,7 @@ FrameReader::FrameReader(std::vector<std::string> inputs, Framing framing, Blank
       max_frame_(max_frame),
       max_frames_(std::max(block_len / kLeastAverage, size_t{1})) {
   if (inputs_.empty()) inputs_.emplace_back("-");
-  fd_ = open_input_at_once(inputs_[0]);
+  fd_ = open_input(inputs_[0]);
 }
 
 uint64_t FrameReader::total_bytes() const {
@@ -196,7 +196,7 @@ bool FrameReader::next(FrameBlock& block) {
     try {
       // Any thread may be the one that reads, and a signal wakes but one of them: open(2) must not wait.
       if (fd_.get() < 0) {
-        fd_ = open_input_at_once(inputs_[input_]);
+        fd_ = open_input(inputs_[input_]);
         continue;  // it may be a pipe that says nothing yet, while the block holds records already
       }
       if (!wait_for_input()) throw Interrupted();

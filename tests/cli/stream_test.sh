@@ -22,6 +22,8 @@ whole_records() {
 }
 # peak_memory PID: kilobytes.
 peak_memory() { awk '/VmHWM/ {print $2}' "/proc/$1/status"; }
+# Whether the process PID has SIGINT's handler in place: before, the signal ends it without a word.
+handles_signals() { [[ $(awk '/^SigCgt/ {print $2}' "/proc/$1/status") =~ [2367abef]$ ]]; }
 wait_until() {
   for _ in $(seq 300); do
     "$@" && return 0
@@ -504,7 +506,7 @@ test_interrupted_while_a_directory_loads() {
   with_default_signals "$megaseal" seal --directory dir 2>err >out </dev/null &
   local pid=$!
   exec 7>dir
-  sleep 0.2
+  wait_until handles_signals $pid
   kill -INT $pid
   wait $pid
   same $? 130
@@ -520,7 +522,7 @@ test_interrupted_while_a_pipe_has_no_other_end() {
     "open -i - /dev/null"; do
     with_default_signals "$megaseal" $arguments 2>err < <(sleep 1) >out &
     pid=$!
-    sleep 0.2
+    wait_until handles_signals $pid
     kill -INT $pid
     wait $pid
     same "$? $arguments" "130 $arguments"
