@@ -117,7 +117,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
   }
 }
 
-// ---- Rows: four words of four lanes hold a block ----
+// ---- Rows: four words of four lanes hold a block; a wider word holds R::blocks of them, four lanes each ----
 
 template <class R>
 struct ChaCha20Rows {
@@ -160,24 +160,21 @@ MEGASEAL_INLINE void chacha20_rows_rounds(ChaCha20Rows<R> (&x)[K]) {
   if constexpr (K == 4) chacha20_rows_rounds_of(x[0], x[1], x[2], x[3]);
 }
 
-/// Key stream of blocks counter … counter + K - 1, 64 bytes each.
+/// Key stream of K·R::blocks blocks from block `counter` on, 64 bytes each.
 template <class R, int K>
 MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state, u32 counter) {
   const R a = R::load(state.w), b = R::load(state.w + 4), c = R::load(state.w + 8);
   R d[K];
   ChaCha20Rows<R> x[K];
   for (int k = 0; k < K; k++) {
-    const u32 last[4] = {counter + u32(k), state.w[13], state.w[14], state.w[15]};
-    d[k] = R::load(last);
+    const u32 last[4] = {counter + u32(k * R::blocks), state.w[13], state.w[14], state.w[15]};
+    d[k] = wrap_add(R::load(last), R::block_numbers());
     x[k] = {a, b, c, d[k]};
   }
   chacha20_rows_rounds(x);
-  for (int k = 0; k < K; k++) {
-    wrap_add(x[k].a, a).store_bytes(out + 64 * k);
-    wrap_add(x[k].b, b).store_bytes(out + 64 * k + 16);
-    wrap_add(x[k].c, c).store_bytes(out + 64 * k + 32);
-    wrap_add(x[k].d, d[k]).store_bytes(out + 64 * k + 48);
-  }
+  for (int k = 0; k < K; k++)
+    R::store_blocks(out + 64 * R::blocks * k, wrap_add(x[k].a, a), wrap_add(x[k].b, b), wrap_add(x[k].c, c),
+                    wrap_add(x[k].d, d[k]));
 }
 
 /// HChaCha20 of K messages, `first` the number of the first: the rounds over constants, key and 16 bytes of

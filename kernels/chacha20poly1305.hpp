@@ -22,19 +22,20 @@ MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
   return difference.is_zero().m != 0;
 }
 
-/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word.
-template <class W, class R, class P>
+/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word,
+/// Along what takes over in long messages.
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   static_assert(aead_piece % (64 * W::lanes) == 0);
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 64 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
   xor_bytes(item.out, item.in, head + 64, first);
@@ -57,17 +58,17 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
 }
 
 /// Returns whether the tag verified; only then is `out` written.
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 64 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
   mac.update_padded(item.in, item.len);

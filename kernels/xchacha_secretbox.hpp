@@ -8,17 +8,17 @@
 
 MEGASEAL_KERNELS_BEGIN
 
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 32;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 32 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   xor_bytes(item.out, item.in, head + 32, first);
   mac.update_last(item.out, first);  // if the message goes on, these are whole blocks
@@ -39,17 +39,17 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
 }
 
 /// Returns whether the tag verified; only then is `out` written.
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 32;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 32 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_last(item.in, item.len);
   P tag0, tag1;
