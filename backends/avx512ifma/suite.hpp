@@ -1,0 +1,19 @@
+// What the ciphers of AVX-512 IFMA are made of, and where their ways part (measured; README.md has the figures).
+#pragma once
+#include "backends/avx512ifma/word64.hpp"
+#include "backends/scalar/word64.hpp"
+#include "kernels/aead_packed.hpp"
+#include "kernels/poly1305_field44.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+struct Tuning {
+  static constexpr u64 max_packed_len = 4096;
+  static constexpr u32 min_messages = 4;
+  static constexpr u64 max_horner_len = 160;
+  // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.
+  static constexpr size_t dead_bytes = 12 * 1024;
+};
+using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field44<W64x8>, Tuning>;
+
+MEGASEAL_KERNELS_END

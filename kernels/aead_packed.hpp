@@ -1,0 +1,289 @@
+// ChaCha20-Poly1305 (RFC 8439 §2.8) and secretbox over a ragged tile, with every lane at work.
+//
+// A chunk of messages that stays in cache becomes a list of work items, one for each 64-byte block and one for each
+// one-time key; items whose block is not whole stand at the list's end, so that all groups but the last few need no
+// masks. Then Poly1305 over the chunk, messages of like length side by side. Opening does the same in another order:
+// one-time keys, tags, verdicts, and only then the blocks of messages that verified.
+//
+// Long messages, and messages that are too few to fill the lanes, are sealed one at a time (chacha20poly1305.hpp,
+// xchacha_secretbox.hpp): a lane is then a block of the same message.
+#pragma once
+#include "kernels/chacha20_packed.hpp"
+#include "kernels/chacha20poly1305.hpp"
+#include "kernels/poly1305_lanes.hpp"
+#include "kernels/wipe_stack.hpp"
+#include "kernels/xchacha_secretbox.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+/// What an instruction set brings to it: W the lanes of the cipher, R its rows, P a scalar word, F the MAC's field; and
+/// the crossovers, measured.
+template <class W_, class R_, class P_, class F_, class Tuning>
+struct AeadPacked {
+  using W = W_;
+  using R = R_;
+  using P = P_;
+  using F = F_;
+  using Along = Poly1305Along<F>;
+  static constexpr u32 L = W::lanes, M = F::Word::lanes;
+
+  /// Messages, items and bytes of a chunk. Its scratch and its messages share the second-level cache.
+  static constexpr u32 max_messages = 64, max_items = 1024;
+  static constexpr u64 max_bytes = 96 * 1024;
+  /// Longer messages, or such with longer aad, go one at a time; so does a tile of fewer messages than min_messages.
+  static constexpr u64 max_len = Tuning::max_packed_len, max_aad_len = 1024;
+  static constexpr u32 min_messages = Tuning::min_messages;
+  /// Texts up to here are authenticated by Horner, two groups side by side.
+  static constexpr u64 max_horner_len = Tuning::max_horner_len;
+  static_assert(max_len / 64 + 2 <= max_items);
+
+  static MEGASEAL_INLINE bool is_packed(const AeadItem& item) {
+    return item.len <= max_len && item.aad_len <= max_aad_len;
+  }
+  static MEGASEAL_INLINE u32 items_of(const AeadItem& item) { return u32((item.len + 63) / 64) + 1; }
+
+  /// A chunk's scratch. Only otk and tags hold secrets: the one-time keys and, in a seal, what becomes public anyway.
+  template <bool kBox>
+  struct Chunk {
+    alignas(64) u32 rows[4 * (max_items + L)];
+    const u8* key[max_items + L];
+    const u8* in[max_items + L];
+    u8* out[max_items + L];
+    u8 part[max_items + L];
+    alignas(64) u8 otk[max_messages][64];
+    alignas(64) u8 zeros[64];
+    alignas(64) u8 trash[64];
+
+    // Jobs of Poly1305, in order of length, with room to fill the last group twice over.
+    alignas(64) u64 len[max_messages + 2 * M];
+    u64 aad_len[max_messages + 2 * M];
+    const u8* text[max_messages + 2 * M];
+    const u8* aad[max_messages + 2 * M];
+    const u8* job_key[max_messages + 2 * M];
+    u8* tag[max_messages + 2 * M];
+    u8 tags[max_messages][16];
+
+    MEGASEAL_INLINE void put(u32 i, const AeadItem& m, u32 counter, const u8* from, u8* to) {
+      // Whole words only: a wider load right after narrower stores would stall.
+      u64 lo, hi;
+      if constexpr (kBox) {
+        lo = counter;
+        hi = load_le64(m.nonce);
+      } else {
+        const u64 n = load_le64(m.nonce);
+        lo = counter | n << 32;
+        hi = n >> 32 | u64(load_le32(m.nonce + 8)) << 32;
+      }
+      copy_bytes(rows + 4 * i, &lo, 8);
+      copy_bytes(rows + 4 * i + 2, &hi, 8);
+      key[i] = m.key, in[i] = from, out[i] = to;
+    }
+
+    /// Runs items [0, num), the first `full` of them whole blocks.
+    void cipher(u32 full, u32 num) {
+      const u32 up = (num + L - 1) / L * L;
+      for (u32 i = num; i < up; i++) {
+        rows[4 * i] = rows[4 * i + 1] = rows[4 * i + 2] = rows[4 * i + 3] = 0;
+        key[i] = zeros, in[i] = zeros, out[i] = trash, part[i] = 0;
+      }
+      for (u32 i = 0; i < up; i += L)
+        chacha20_packed_group<W>({rows + 4 * i, key + i, in + i, out + i}, full > i ? full - i : 0, part + i);
+    }
+
+    /// In secretbox the message starts in the second half of block 0.
+    static MEGASEAL_INLINE u64 head_len(const AeadItem& m) { return kBox ? (m.len < 32 ? m.len : 32) : 0; }
+
+    /// Items of m's text: whole blocks from `full` on, the last one, if not whole, at `rest`.
+    MEGASEAL_INLINE void put_text(const AeadItem& m, u32& full, u32& rest) {
+      const u64 head = head_len(m);
+      const u8* from = m.in + head;
+      u8* to = m.out + head;
+      u64 left = m.len - head;
+      u32 counter = 1;
+      for (; left >= 64; left -= 64, from += 64, to += 64) put(full++, m, counter++, from, to);
+      if (left != 0) {
+        part[rest] = u8(left);
+        put(rest++, m, counter, from, to);
+      }
+    }
+    static MEGASEAL_INLINE u32 full_items_of(const AeadItem& m) { return u32((m.len - head_len(m)) / 64); }
+
+    /// Tags of messages picked[0 … num): of `out` when sealing, of `in` when opening; message k's goes to to[k].
+    void mac(const AeadItem* const* picked, u32 num, bool sealing, u8* const* to) {
+      constexpr u32 classes = 66;
+      u8 order[max_messages], class_of[max_messages];
+      u32 count[classes] = {}, least = classes, most = 0;
+      for (u32 i = 0; i < num; i++) {
+        u64 c = (picked[i]->len + 79) / 64;  // 1 for none, then by rows of four blocks
+        c = c < classes - 1 ? c : classes - 1;
+        class_of[i] = u8(c);
+        count[c]++;
+        if (c < least) least = u32(c);
+        if (c > most) most = u32(c);
+      }
+      if (least == most) {
+        for (u32 i = 0; i < num; i++) order[i] = u8(i);
+      } else {
+        u32 at = 0;
+        for (u32 c = least; c <= most; c++) {
+          const u32 n = count[c];
+          count[c] = at, at += n;
+        }
+        for (u32 i = 0; i < num; i++) order[count[class_of[i]]++] = u8(i);
+      }
+      for (u32 i = 0; i < num; i++) {
+        const u32 o = order[i];
+        const AeadItem& m = *picked[o];
+        len[i] = m.len, text[i] = m.len == 0 ? zeros : sealing ? m.out : m.in;
+        aad_len[i] = m.aad_len, aad[i] = m.aad;
+        job_key[i] = otk[o], tag[i] = to[o];
+      }
+      const u32 up = (num + M - 1) / M * M;
+      for (u32 i = num; i < up; i++) {  // the last one again, for nobody
+        len[i] = len[num - 1], text[i] = text[num - 1];
+        aad_len[i] = 0, aad[i] = zeros;
+        job_key[i] = job_key[num - 1], tag[i] = trash;
+      }
+      for (u32 i = 0; i < up;) {
+        const Poly1305Jobs jobs{len + i, aad_len + i, text + i, aad + i, job_key + i, tag + i};
+        using Lanes = Poly1305Lanes<F, kBox>;
+        if (len[i + M - 1] > max_horner_len) {
+          Lanes::template run<true, 1>(jobs);
+          i += M;
+        } else if (up - i >= 2 * M && len[i + 2 * M - 1] <= max_horner_len) {
+          Lanes::template run<false, 2>(jobs);
+          i += 2 * M;
+        } else {
+          Lanes::template run<false, 1>(jobs);
+          i += M;
+        }
+      }
+    }
+
+    /// Secretbox: the text's first 32 bytes, by the second half of block 0.
+    MEGASEAL_INLINE void xor_head(const AeadItem& m, u32 k) {
+      if constexpr (kBox) xor_bytes(m.out, m.in, otk[k] + 32, head_len(m));
+    }
+
+    MEGASEAL_NOINLINE void seal(const AeadItem* const* picked, u32 num) {
+      u32 full = 0, rest = num;
+      u8* to[max_messages];
+      for (u32 k = 0; k < num; k++) {
+        put(full++, *picked[k], 0, zeros, otk[k]);
+        rest += full_items_of(*picked[k]);
+        to[k] = picked[k]->tag;
+      }
+      const u32 num_full = rest;
+      for (u32 k = 0; k < num; k++) put_text(*picked[k], full, rest);
+      cipher(num_full, rest);
+      if constexpr (kBox)
+        for (u32 k = 0; k < num; k++) xor_head(*picked[k], k);
+      mac(picked, num, true, to);
+    }
+
+    /// ok[k]: whether message k verified.
+    MEGASEAL_NOINLINE void open(const AeadItem* const* picked, u32 num, bool* ok) {
+      u8* to[max_messages];
+      for (u32 k = 0; k < num; k++) {
+        put(k, *picked[k], 0, zeros, otk[k]);
+        to[k] = tags[k];
+      }
+      cipher(num, num);
+      mac(picked, num, false, to);
+      u32 rest = 0;
+      for (u32 k = 0; k < num; k++) {
+        const AeadItem& m = *picked[k];
+        ok[k] = tag_verdict(P::splat(load_le64(tags[k])), P::splat(load_le64(tags[k] + 8)), m.tag);
+        if (ok[k]) rest += full_items_of(m);
+      }
+      const u32 num_full = rest;
+      u32 full = 0;
+      for (u32 k = 0; k < num; k++) {
+        if (!ok[k]) continue;
+        xor_head(*picked[k], k);
+        put_text(*picked[k], full, rest);
+      }
+      cipher(num_full, rest);
+    }
+  };
+
+  template <bool kBox>
+  static MEGASEAL_INLINE void seal_one(const AeadItem& item) {
+    if constexpr (kBox)
+      secretbox_seal_one<W, R, P, Along>(item);
+    else
+      aead_seal_one<W, R, P, Along>(item);
+  }
+  template <bool kBox>
+  static MEGASEAL_INLINE bool open_one(const AeadItem& item) {
+    if constexpr (kBox)
+      return secretbox_open_one<W, R, P, Along>(item);
+    else
+      return aead_open_one<W, R, P, Along>(item);
+  }
+
+  /// Cuts the tile into chunks, and hands out what goes one at a time.
+  template <bool kBox, bool kSeal>
+  static MEGASEAL_NOINLINE void packed_tile(const AeadTile& tile) {
+    Chunk<kBox> chunk;
+    wipe(chunk.zeros, sizeof chunk.zeros);
+    const AeadItem* picked[max_messages];
+    u32 index[max_messages];
+    u32 most = 0;
+    for (u32 i = 0; i < tile.num;) {
+      u32 num = 0, items = 0;
+      u64 bytes = 0;
+      for (; i < tile.num && num < max_messages; i++) {
+        const AeadItem& item = tile.items[i];
+        if (!is_packed(item)) {
+          one<kBox, kSeal>(tile, i);
+          continue;
+        }
+        const u32 more = items_of(item);
+        // A chunk that is full enough ends with a whole group of the MAC's lanes.
+        if (items + more > max_items || (bytes > max_bytes && num % M == 0)) break;
+        items += more, bytes += item.len;
+        picked[num] = &item, index[num++] = i;
+      }
+      if (num < min_messages) {
+        for (u32 k = 0; k < num; k++) one<kBox, kSeal>(tile, index[k]);
+        continue;
+      }
+      most = most > num ? most : num;
+      if constexpr (kSeal) {
+        chunk.seal(picked, num);
+      } else {
+        bool ok[max_messages];
+        chunk.open(picked, num, ok);
+        for (u32 k = 0; k < num; k++)
+          if (!ok[k]) tile.status[index[k]] = u8(ItemStatus::auth_failed);
+      }
+    }
+    wipe(chunk.otk, 64 * size_t(most));
+    wipe(chunk.tags, 16 * size_t(most));
+    wipe(chunk.trash, sizeof chunk.trash);
+    wipe_stack<Tuning::dead_bytes>();
+  }
+
+  template <bool kBox, bool kSeal>
+  static MEGASEAL_INLINE void one(const AeadTile& tile, u32 i) {
+    if constexpr (kSeal)
+      seal_one<kBox>(tile.items[i]);
+    else if (!open_one<kBox>(tile.items[i]))
+      tile.status[i] = u8(ItemStatus::auth_failed);
+  }
+
+  /// The slots.
+  template <bool kBox, bool kSeal>
+  static MEGASEAL_INLINE void run(const AeadTile& tile) {
+    if (tile.num >= min_messages) {
+      packed_tile<kBox, kSeal>(tile);
+    } else {
+      for (u32 i = 0; i < tile.num; i++) one<kBox, kSeal>(tile, i);
+      wipe_stack<Tuning::dead_bytes>();
+    }
+    wipe_registers();
+  }
+};
+
+MEGASEAL_KERNELS_END
