@@ -1,8 +1,7 @@
 // ChaCha20-Poly1305 (RFC 8439 §2.8) and secretbox over a ragged tile, with every lane at work.
 //
 // A chunk of messages that stays in cache becomes a list of work items, one for each 64-byte block and one for each
-// one-time key; items whose block is not whole stand at the list's end, so that all groups but the last few need no
-// masks. Then Poly1305 over the chunk, messages of like length side by side. Opening does the same in another order:
+// one-time key. A block that is not whole gets its key stream into a pad, so that no item needs a mask. Then Poly1305 over the chunk, messages of like length side by side. Opening does the same in another order:
 // one-time keys, tags, verdicts, and only then the blocks of messages that verified.
 //
 // Long messages, and messages that are too few to fill the lanes, are sealed one at a time (chacha20poly1305.hpp,
@@ -42,71 +41,86 @@ struct AeadPacked {
   }
   static MEGASEAL_INLINE u32 items_of(const AeadItem& item) { return u32((item.len + 63) / 64) + 1; }
 
-  /// A chunk's scratch. Only otk and tags hold secrets: the one-time keys and, in a seal, what becomes public anyway.
+  /// A chunk's scratch. otk, tail and tags hold secrets: one-time keys, key stream, and when opening the tags that the
+  /// message should have had.
   template <bool kBox>
   struct Chunk {
-    alignas(64) u32 rows[4 * (max_items + L)];
-    const u8* key[max_items + L];
-    const u8* in[max_items + L];
-    u8* out[max_items + L];
-    u8 part[max_items + L];
     alignas(64) u8 otk[max_messages][64];
+    alignas(64) u8 tail[max_messages][64];
     alignas(64) u8 zeros[64];
     alignas(64) u8 trash[64];
 
-    // Jobs of Poly1305, in order of length, with room to fill the last group twice over.
-    alignas(64) u64 len[max_messages + 2 * M];
-    u64 aad_len[max_messages + 2 * M];
-    const u8* text[max_messages + 2 * M];
-    const u8* aad[max_messages + 2 * M];
-    const u8* job_key[max_messages + 2 * M];
-    u8* tag[max_messages + 2 * M];
+    // Jobs of Poly1305, in order of length, with room to fill the last group.
+    alignas(64) u64 len[max_messages + M];
+    u64 aad_len[max_messages + M];
+    const u8* text[max_messages + M];
+    const u8* aad[max_messages + M];
+    const u8* job_key[max_messages + M];
+    u8* tag[max_messages + M];
     u8 tags[max_messages][16];
-
-    MEGASEAL_INLINE void put(u32 i, const AeadItem& m, u32 counter, const u8* from, u8* to) {
-      // Whole words only: a wider load right after narrower stores would stall.
-      u64 lo, hi;
-      if constexpr (kBox) {
-        lo = counter;
-        hi = load_le64(m.nonce);
-      } else {
-        const u64 n = load_le64(m.nonce);
-        lo = counter | n << 32;
-        hi = n >> 32 | u64(load_le32(m.nonce + 8)) << 32;
-      }
-      copy_bytes(rows + 4 * i, &lo, 8);
-      copy_bytes(rows + 4 * i + 2, &hi, 8);
-      key[i] = m.key, in[i] = from, out[i] = to;
-    }
-
-    /// Runs items [0, num), the first `full` of them whole blocks.
-    void cipher(u32 full, u32 num) {
-      const u32 up = (num + L - 1) / L * L;
-      for (u32 i = num; i < up; i++) {
-        rows[4 * i] = rows[4 * i + 1] = rows[4 * i + 2] = rows[4 * i + 3] = 0;
-        key[i] = zeros, in[i] = zeros, out[i] = trash, part[i] = 0;
-      }
-      for (u32 i = 0; i < up; i += L)
-        chacha20_packed_group<W>({rows + 4 * i, key + i, in + i, out + i}, full > i ? full - i : 0, part + i);
-    }
 
     /// In secretbox the message starts in the second half of block 0.
     static MEGASEAL_INLINE u64 head_len(const AeadItem& m) { return kBox ? (m.len < 32 ? m.len : 32) : 0; }
+    static MEGASEAL_INLINE u64 tail_len(const AeadItem& m) { return (m.len - head_len(m)) % 64; }
+    /// Items of the text.
+    static MEGASEAL_INLINE u32 text_items(const AeadItem& m) { return u32((m.len - head_len(m) + 63) / 64); }
 
-    /// Items of m's text: whole blocks from `full` on, the last one, if not whole, at `rest`.
-    MEGASEAL_INLINE void put_text(const AeadItem& m, u32& full, u32& rest) {
-      const u64 head = head_len(m);
-      const u8* from = m.in + head;
-      u8* to = m.out + head;
-      u64 left = m.len - head;
-      u32 counter = 1;
-      for (; left >= 64; left -= 64, from += 64, to += 64) put(full++, m, counter++, from, to);
-      if (left != 0) {
-        part[rest] = u8(left);
-        put(rest++, m, counter, from, to);
+    /// Work items one after the other: of each message block 0, if kKeys, and the text's blocks, if kText. Messages
+    /// without an item of their own must not be among those picked.
+    template <bool kKeys, bool kText>
+    struct Source {
+      Chunk& chunk;
+      const AeadItem* const* picked;
+      u32 num;
+      const u32* index;  // picked[j] is message index[j] of the chunk; null: message j
+      u32 j = 0;
+
+      // The message in work. `left` bytes of it are still to be put.
+      u64 left = 0;
+      const u8 *from = nullptr, *key = nullptr;
+      u8 *to = nullptr, *tail = nullptr;
+      ChaCha20Row row = {};
+
+      MEGASEAL_INLINE void next(ChaCha20Group<W>& group, u32 i) {
+        const ChaCha20Row one = {1, 0, 0, 0};
+        if (!kText || left == 0) {
+          if (j == num) return nothing(group, i);
+          const AeadItem& m = *picked[j];
+          const u32 k = index == nullptr ? j : index[j];
+          j++;
+          const u64 n = load_le64(m.nonce);
+          if constexpr (kBox)
+            row = ChaCha20Row{0, 0, u32(n), u32(n >> 32)};
+          else
+            row = ChaCha20Row{0, u32(n), u32(n >> 32), load_le32(m.nonce + 8)};
+          key = m.key, tail = chunk.tail[k];
+          const u64 head = head_len(m);
+          from = m.in + head, to = m.out + head, left = m.len - head;
+          if constexpr (kKeys) return group.put(i, row, key, chunk.zeros, chunk.otk[k]);
+        }
+        row += one;
+        if (left >= 64) {
+          group.put(i, row, key, from, to);
+          from += 64, to += 64, left -= 64;
+        } else {  // what is left of the last block gets its key stream apart
+          group.put(i, row, key, chunk.zeros, tail);
+          left = 0;
+        }
       }
+      MEGASEAL_INLINE void nothing(ChaCha20Group<W>& group, u32 i) {
+        group.put(i, ChaCha20Row{}, chunk.zeros, chunk.zeros, chunk.trash);
+      }
+    };
+    template <bool kKeys, bool kText>
+    MEGASEAL_NOINLINE void cipher(const AeadItem* const* picked, u32 num, const u32* index, u32 items) {
+      Source<kKeys, kText> source{*this, picked, num, index};
+      chacha20_packed_groups<W>(source, (items + L - 1) / L);
     }
-    static MEGASEAL_INLINE u32 full_items_of(const AeadItem& m) { return u32((m.len - head_len(m)) / 64); }
+    /// What does not fill a block, once the key stream is there.
+    MEGASEAL_INLINE void finish_text(const AeadItem& m, u32 k) {
+      if constexpr (kBox) xor_bytes(m.out, m.in, otk[k] + 32, head_len(m));
+      if (const u64 n = tail_len(m); n != 0) W::xor_partial(m.out + m.len - n, m.in + m.len - n, tail[k], n);
+    }
 
     /// Tags of messages picked[0 … num): of `out` when sealing, of `in` when opening; message k's goes to to[k].
     void mac(const AeadItem* const* picked, u32 num, bool sealing, u8* const* to) {
@@ -147,12 +161,14 @@ struct AeadPacked {
       for (u32 i = 0; i < up;) {
         const Poly1305Jobs jobs{len + i, aad_len + i, text + i, aad + i, job_key + i, tag + i};
         using Lanes = Poly1305Lanes<F, kBox>;
+        // Horner in as many groups side by side as there are; the last entry of each is its longest.
+        constexpr u32 wide = Tuning::horner_groups;
         if (len[i + M - 1] > max_horner_len) {
           Lanes::template run<true, 1>(jobs);
           i += M;
-        } else if (up - i >= 2 * M && len[i + 2 * M - 1] <= max_horner_len) {
-          Lanes::template run<false, 2>(jobs);
-          i += 2 * M;
+        } else if (up - i >= wide * M && len[i + wide * M - 1] <= max_horner_len) {
+          Lanes::template run<false, wide>(jobs);
+          i += wide * M;
         } else {
           Lanes::template run<false, 1>(jobs);
           i += M;
@@ -160,50 +176,38 @@ struct AeadPacked {
       }
     }
 
-    /// Secretbox: the text's first 32 bytes, by the second half of block 0.
-    MEGASEAL_INLINE void xor_head(const AeadItem& m, u32 k) {
-      if constexpr (kBox) xor_bytes(m.out, m.in, otk[k] + 32, head_len(m));
-    }
-
     MEGASEAL_NOINLINE void seal(const AeadItem* const* picked, u32 num) {
-      u32 full = 0, rest = num;
+      u32 items = num;
       u8* to[max_messages];
       for (u32 k = 0; k < num; k++) {
-        put(full++, *picked[k], 0, zeros, otk[k]);
-        rest += full_items_of(*picked[k]);
+        items += text_items(*picked[k]);
         to[k] = picked[k]->tag;
       }
-      const u32 num_full = rest;
-      for (u32 k = 0; k < num; k++) put_text(*picked[k], full, rest);
-      cipher(num_full, rest);
-      if constexpr (kBox)
-        for (u32 k = 0; k < num; k++) xor_head(*picked[k], k);
+      cipher<true, true>(picked, num, nullptr, items);
+      for (u32 k = 0; k < num; k++) finish_text(*picked[k], k);
       mac(picked, num, true, to);
     }
 
     /// ok[k]: whether message k verified.
     MEGASEAL_NOINLINE void open(const AeadItem* const* picked, u32 num, bool* ok) {
       u8* to[max_messages];
-      for (u32 k = 0; k < num; k++) {
-        put(k, *picked[k], 0, zeros, otk[k]);
-        to[k] = tags[k];
-      }
-      cipher(num, num);
+      for (u32 k = 0; k < num; k++) to[k] = tags[k];
+      cipher<true, false>(picked, num, nullptr, num);
       mac(picked, num, false, to);
-      u32 rest = 0;
+      const AeadItem* good[max_messages];
+      u32 index[max_messages];
+      u32 num_good = 0, items = 0;
       for (u32 k = 0; k < num; k++) {
         const AeadItem& m = *picked[k];
         ok[k] = tag_verdict(P::splat(load_le64(tags[k])), P::splat(load_le64(tags[k] + 8)), m.tag);
-        if (ok[k]) rest += full_items_of(m);
+        const u32 more = text_items(m);
+        if (!ok[k] || more == 0) continue;
+        good[num_good] = &m, index[num_good++] = k;
+        items += more;
       }
-      const u32 num_full = rest;
-      u32 full = 0;
-      for (u32 k = 0; k < num; k++) {
-        if (!ok[k]) continue;
-        xor_head(*picked[k], k);
-        put_text(*picked[k], full, rest);
-      }
-      cipher(num_full, rest);
+      if (items != 0) cipher<false, true>(good, num_good, index, items);
+      for (u32 k = 0; k < num; k++)
+        if (ok[k]) finish_text(*picked[k], k);
     }
   };
 
@@ -260,9 +264,10 @@ struct AeadPacked {
       }
     }
     wipe(chunk.otk, 64 * size_t(most));
+    wipe(chunk.tail, 64 * size_t(most));
     wipe(chunk.tags, 16 * size_t(most));
     wipe(chunk.trash, sizeof chunk.trash);
-    wipe_stack<Tuning::dead_bytes>();
+    wipe_stack<Tuning::packed_dead_bytes>();
   }
 
   template <bool kBox, bool kSeal>
@@ -279,8 +284,17 @@ struct AeadPacked {
     if (tile.num >= min_messages) {
       packed_tile<kBox, kSeal>(tile);
     } else {
-      for (u32 i = 0; i < tile.num; i++) one<kBox, kSeal>(tile, i);
-      wipe_stack<Tuning::dead_bytes>();
+      u64 longest = 0;
+      for (u32 i = 0; i < tile.num; i++) {
+        one<kBox, kSeal>(tile, i);
+        const u64 n = tile.items[i].len | tile.items[i].aad_len;
+        longest = n > longest ? n : longest;
+      }
+      // A short message's frames are shallow: wiping deep would take longer than sealing it.
+      if (longest < 16 * Along::min_blocks)
+        wipe_stack<Tuning::one_dead_bytes>();
+      else
+        wipe_stack<Tuning::packed_dead_bytes>();
     }
     wipe_registers();
   }

@@ -176,7 +176,7 @@ struct Poly1305Lanes {
     Elem h[G], head[G];
     Factor m[G][4];
     Mark mark[G];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int g = 0; g < G; g++) {
       const int i = g * L;
       j[g] = {jobs.len + i, jobs.aad_len + i, jobs.text + i, jobs.aad + i, jobs.key + i, jobs.tag + i};
@@ -212,7 +212,7 @@ struct Poly1305Lanes {
       }
       const bool whole = begun && (!odd || b + step < end);
       Elem e[G][4];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int g = 0; g < G; g++) {
         W q[8];
         if (whole) {
@@ -247,12 +247,12 @@ struct Poly1305Lanes {
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++)
           if (earliest <= b + k)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
             for (int g = 0; g < G; g++) h[g] = mul(plus(h[g], e[g][k]), m[g][0]);
       }
     }
 
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int g = 0; g < G; g++) {
       if constexpr (!kBox) {
         if (any_aad) join_at(h[g], begin[g], W::splat(u64(end)), head[g]);  // texts of no bytes

@@ -18,13 +18,13 @@ MEGASEAL_NOINLINE void stream_one(const StreamItem& item) {
 
 void hchacha20(const HChaCha20Tile* tile) {
   hchacha20_packed<Suite::W, W32x4>(*tile);
-  wipe_stack<Tuning::dead_bytes>();
+  wipe_stack<Tuning::one_dead_bytes>();
   wipe_registers();
 }
 
 void chacha20_stream(const StreamTile* tile) {
   for (u32 i = 0; i < tile->num; i++) stream_one(tile->items[i]);
-  wipe_stack<Tuning::dead_bytes>();
+  wipe_stack<Tuning::one_dead_bytes>();
   wipe_registers();
 }
 

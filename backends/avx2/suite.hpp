@@ -11,8 +11,9 @@ struct Tuning {
   static constexpr u64 max_packed_len = 4096;
   static constexpr u32 min_messages = 4;
   static constexpr u64 max_horner_len = ~u64(0);
+  static constexpr u32 horner_groups = 2;
   // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.
-  static constexpr size_t dead_bytes = 12 * 1024;
+  static constexpr size_t packed_dead_bytes = 9 * 1024, one_dead_bytes = 4 * 1024;
 };
 using Suite = AeadPacked<W32x8, Rows32x8, W64, Poly1305Field26<W64x4>, Tuning>;
 

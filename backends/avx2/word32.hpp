@@ -43,6 +43,7 @@ MEGASEAL_INLINE __m256i rotl_epi32(__m256i v) {
 
 struct W32x8 {
   static constexpr int lanes = 8;
+  static constexpr int registers = 16;
   using Batch = xsimd::batch<u32, xsimd::avx2>;
   __m256i v;
 

@@ -30,6 +30,7 @@ MEGASEAL_INLINE void transpose_quarters(__m512i& a, __m512i& b, __m512i& c, __m5
 
 struct W32x16 {
   static constexpr int lanes = 16;
+  static constexpr int registers = 32;
   using Batch = xsimd::batch<u32, xsimd::avx512bw>;
   __m512i v;
 

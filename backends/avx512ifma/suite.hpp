@@ -10,9 +10,10 @@ MEGASEAL_KERNELS_BEGIN
 struct Tuning {
   static constexpr u64 max_packed_len = 4096;
   static constexpr u32 min_messages = 4;
-  static constexpr u64 max_horner_len = 160;
+  static constexpr u64 max_horner_len = 192;
+  static constexpr u32 horner_groups = 4;
   // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.
-  static constexpr size_t dead_bytes = 12 * 1024;
+  static constexpr size_t packed_dead_bytes = 10 * 1024, one_dead_bytes = 4 * 1024;
 };
 using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field44<W64x8>, Tuning>;
 

@@ -55,6 +55,7 @@ MEGASEAL_INLINE void transpose(W32*) {}
 
 struct W32x4 {
   static constexpr int lanes = 4;
+  static constexpr int registers = 16;
   typedef u32 Vector __attribute__((vector_size(16)));
   typedef uint16_t Halves __attribute__((vector_size(16)));
   Vector v;
