@@ -73,7 +73,8 @@ class BatchView {
       const bool seal = direction_ == Direction::seal;
       const uint64_t overhead = format_.overhead(), len = seal ? in.len : in.len - overhead;
       const uint64_t need = seal ? len + overhead : len, at = out_.offsets[i];
-      if ((seal || in.len >= overhead) && len <= format_.max_len && at <= out_.capacity && need <= out_.capacity - at) {
+      if ((seal || in.len >= overhead) && len <= format_.max_len && at <= out_.capacity &&
+          need <= out_.capacity - at) {
         fill(in, aad, static_cast<uint8_t*>(out_.base) + at, len, out);
         return MEGASEAL_OK;
       }

@@ -32,6 +32,10 @@ struct AeadPacked {
   /// Longer messages, or such with longer aad, go one at a time; so does a tile of fewer messages than min_messages.
   static constexpr u64 max_len = Tuning::max_packed_len, max_aad_len = 1024;
   static constexpr u32 min_messages = Tuning::min_messages;
+  /// Two or three messages fill the lanes well enough when they have so many blocks.
+  static MEGASEAL_INLINE bool fills_lanes(u32 num, u32 items) {
+    return num >= min_messages || (num > 1 && items >= Tuning::min_items);
+  }
   /// Texts up to here are authenticated by Horner, two groups side by side.
   static constexpr u64 max_horner_len = Tuning::max_horner_len;
   static_assert(max_len / 64 + 2 <= max_items);
@@ -249,7 +253,7 @@ struct AeadPacked {
         items += more, bytes += item.len;
         picked[num] = &item, index[num++] = i;
       }
-      if (num < min_messages) {
+      if (!fills_lanes(num, items)) {
         for (u32 k = 0; k < num; k++) one<kBox, kSeal>(tile, index[k]);
         continue;
       }
@@ -281,7 +285,10 @@ struct AeadPacked {
   /// The slots.
   template <bool kBox, bool kSeal>
   static MEGASEAL_INLINE void run(const AeadTile& tile) {
-    if (tile.num >= min_messages) {
+    u32 items = 0;
+    for (u32 i = 0; i < tile.num && i < min_messages; i++)
+      if (is_packed(tile.items[i])) items += items_of(tile.items[i]);
+    if (fills_lanes(tile.num, items)) {
       packed_tile<kBox, kSeal>(tile);
     } else {
       u64 longest = 0;

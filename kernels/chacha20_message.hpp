@@ -48,6 +48,8 @@ MEGASEAL_INLINE void chacha20_rest(u8* pad, const ChaCha20State& state, u32 coun
     chacha20_head<W, R>(pad, state, counter, num);
   else if (R::blocks == 4 && num <= 2 * chacha20_head_len)
     chacha20_rows_blocks<R, 2>(pad, state, counter);
+  else if (R::blocks == 2 && num <= chacha20_head_len + 128)
+    chacha20_rows_blocks<R, 3>(pad, state, counter);
   else
     chacha20_groups<W, false>(pad, state, counter, nullptr, 1);
 }

@@ -54,7 +54,11 @@ struct Poly1305Field26 {
 #pragma GCC unroll 5
     for (int i = 0; i < 5; i++)
 #pragma GCC unroll 5
-      for (int k = 0; k < 5; k++) t.t[k] = t.t[k] + mul_low32(a.l[i], k >= i ? m.r[k - i] : m.s[5 + k - i]);
+      for (int k = 0; k < 5; k++) {
+        t.t[k] = t.t[k] + mul_low32(a.l[i], k >= i ? m.r[k - i] : m.s[5 + k - i]);
+        // Summed here and now: g++ 12 would compute all 25 products first, and spill them.
+        pin(t.t[k]);
+      }
   }
   /// The sum, reduced, in two carry chains side by side: 0-1-2-3-4 and 3-4-0-1. Pre: t < 2^60, so that what leaves the
   /// top limb is below 2^34.1, times 5 below 2^36.5, and leaves less than 2^11 to limb 1.

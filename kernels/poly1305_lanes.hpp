@@ -116,30 +116,49 @@ struct Poly1305Lanes {
     return {W::load(lo), W::load(hi), W::load(top)};
   }
 
-  /// Whole rows [b, end) by powers. The next rows are loaded and turned between the multiplications of these: the
-  /// processor sees only some 100 instructions ahead and would not find that overlap by itself.
-  static MEGASEAL_INLINE void whole_rows(Elem& h, const Poly1305Jobs& j, const int64_t* start, int64_t b,
-                                         int64_t end, const Factor (&m)[4]) {
+  /// Whole rows [b, end) by powers. Words with registers to spare load and turn the next rows between the
+  /// multiplications of these: the processor sees only some 100 instructions ahead and would not find that overlap by
+  /// itself. The others would only spill them.
+  static MEGASEAL_NOINLINE void whole_rows(Elem& h, const Poly1305Jobs& j, const int64_t* start, int64_t b,
+                                           int64_t end, const Factor (&m)[4]) {
     const u8* p[L];
     const W top = W::splat(F::top_bit);
 #pragma GCC unroll 8
     for (int l = 0; l < L; l++) p[l] = j.text[l] + 16 * (b - start[l]);
     W q[8];
-    Elem e[4];
-    load_rows_at(q, p, 0);
-    blocks_of(e, q, top);
     size_t at = 0;
-    for (b += step; b <= end; b += step) {
-      at += b < end ? 64 : 0;  // the last turn loads its own rows again
-      auto t = F::no_sum();
-      F::mul_add(t, e[1], m[2]);
-      load_rows_at(q, p, at);
-      F::mul_add(t, e[2], m[1]);
-      F::mul_add(t, e[3], m[0]);
-      F::mul_add(t, plus(e[0], h), m[3]);
-      h = F::reduce(t);
+    if constexpr (W::registers < 32) {
+      for (; b < end; b += step, at += 64) {
+        load_rows_at(q, p, at);
+        Elem e = block_of(q, 0, top);
+        auto t = F::no_sum();
+        F::mul_add(t, plus(e, h), m[3]);
+        F::mul_add(t, block_of(q, 1, top), m[2]);
+        F::mul_add(t, block_of(q, 2, top), m[1]);
+        F::mul_add(t, block_of(q, 3, top), m[0]);
+        h = F::reduce(t);
+      }
+    } else {
+      Elem e[4];
+      load_rows_at(q, p, 0);
       blocks_of(e, q, top);
+      for (b += step; b <= end; b += step) {
+        at += b < end ? 64 : 0;  // the last turn loads its own rows again
+        auto t = F::no_sum();
+        F::mul_add(t, e[1], m[2]);
+        load_rows_at(q, p, at);
+        F::mul_add(t, e[2], m[1]);
+        F::mul_add(t, e[3], m[0]);
+        F::mul_add(t, plus(e[0], h), m[3]);
+        h = F::reduce(t);
+        blocks_of(e, q, top);
+      }
     }
+  }
+  static MEGASEAL_INLINE Elem block_of(const W (&q)[8], int k, W top) {
+    Elem e = F::from(q[2 * k], q[2 * k + 1]);
+    F::add_top(e, top);
+    return e;
   }
   static MEGASEAL_INLINE void load_rows_at(W (&q)[8], const u8* const* p, size_t at) {
     typename W::Row r[L];
@@ -149,10 +168,7 @@ struct Poly1305Lanes {
   }
   static MEGASEAL_INLINE void blocks_of(Elem (&e)[4], const W (&q)[8], W top) {
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; k++) {
-      e[k] = F::from(q[2 * k], q[2 * k + 1]);
-      F::add_top(e[k], top);
-    }
+    for (int k = 0; k < 4; k++) e[k] = block_of(q, k, top);
   }
 
   /// Tags of G·L messages. kPowers: by powers, otherwise Horner.

@@ -9,6 +9,7 @@ MEGASEAL_KERNELS_BEGIN
 
 struct W64x4 {
   static constexpr int lanes = 4;
+  static constexpr int registers = 16;
   using Batch = xsimd::batch<u64, xsimd::avx2>;
   __m256i v;
 
@@ -50,6 +51,9 @@ struct W64x4 {
   friend MEGASEAL_INLINE W64x4 if_equal(W64x4 a, W64x4 b, W64x4 x) {
     return {_mm256_and_si256(_mm256_cmpeq_epi64(a.v, b.v), x.v)};
   }
+
+  /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
+  friend MEGASEAL_INLINE void pin(W64x4& x) { __asm__ volatile("" : "+x"(x.v)); }
 
   // ---- Rows: 64 bytes of each lane's message, to be turned into words across lanes ----
 

@@ -10,6 +10,7 @@ MEGASEAL_KERNELS_BEGIN
 
 struct W64x8 {
   static constexpr int lanes = 8;
+  static constexpr int registers = 32;
   using Batch = xsimd::batch<u64, xsimd::avx512bw>;
   __m512i v;
 
@@ -50,6 +51,9 @@ struct W64x8 {
   friend MEGASEAL_INLINE W64x8 if_equal(W64x8 a, W64x8 b, W64x8 x) {
     return {_mm512_maskz_mov_epi64(_mm512_cmpeq_epi64_mask(a.v, b.v), x.v)};
   }
+
+  /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
+  friend MEGASEAL_INLINE void pin(W64x8& x) { __asm__ volatile("" : "+v"(x.v)); }
 
   // ---- Rows: 64 bytes of each lane's message, to be turned into words across lanes ----
 

@@ -9,7 +9,7 @@ MEGASEAL_KERNELS_BEGIN
 
 struct Tuning {
   static constexpr u64 max_packed_len = 4096;
-  static constexpr u32 min_messages = 4;
+  static constexpr u32 min_messages = 4, min_items = 10;
   static constexpr u64 max_horner_len = 192;
   static constexpr u32 horner_groups = 4;
   // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.

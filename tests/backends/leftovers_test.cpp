@@ -2,6 +2,7 @@
 // painted, the slot runs, and the dead frames are searched for every eight bytes of every secret.
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/support/backends.hpp"
@@ -101,6 +102,38 @@ TEST_P(Leftovers, Ciphers) {
     const StreamTile s_tile{.num = 1, .items = &s};
     expect_nothing_left({key, stream}, [&] { table().chacha20_stream(&s_tile); });
     EXPECT_EQ(produced, stream);
+  }
+}
+
+TEST_P(Leftovers, CiphersOfManyMessages) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  Random random;
+  for (const size_t num : {2, 5, 70}) {
+    for (const size_t len : {10, 100, 700}) {
+      const Bytes keys = random.bytes(32 * num), nonces = random.bytes(12 * num),
+                  in = random.bytes(len * num), aad = random.bytes(20);
+      Bytes out(len * num), back(len * num), tags(16 * num), status(num);
+      std::vector<Bytes> needles;
+      std::vector<AeadItem> items, opens;
+      for (size_t i = 0; i < num; i++) {
+        items.push_back({&keys[32 * i], &nonces[12 * i], aad.data(), i % 3 == 0 ? aad.size() : 0,
+                         &in[len * i], &out[len * i], len, &tags[16 * i]});
+        opens.push_back(items.back());
+        opens.back().in = &out[len * i], opens.back().out = &back[len * i];
+        if (i != 0 && i != num / 2 && i != num - 1) continue;
+        Bytes stream(128);  // the one-time key, and what the text began with
+        crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), &nonces[12 * i], 0,
+                                           &keys[32 * i]);
+        needles.push_back(stream);
+        needles.emplace_back(&keys[32 * i], &keys[32 * i] + 32);
+        needles.emplace_back(&in[len * i], &in[len * i] + std::min<size_t>(len, 64));
+      }
+      const AeadTile tile{.num = uint32_t(num), .items = items.data(), .status = status.data()};
+      expect_nothing_left(needles, [&] { table().chacha20poly1305_seal(&tile); });
+      const AeadTile open_tile{.num = uint32_t(num), .items = opens.data(), .status = status.data()};
+      expect_nothing_left(needles, [&] { table().chacha20poly1305_open(&open_tile); });
+      EXPECT_EQ(status, Bytes(num));
+    }
   }
 }
 

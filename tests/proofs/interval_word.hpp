@@ -34,6 +34,7 @@ inline u64 all_ones(u64 x) { return x == 0 ? 0 : ~u64(0) >> __builtin_clzll(x); 
 
 struct IntervalWord {
   static constexpr int lanes = 1;
+  static constexpr int registers = 32;
   /// Set or clear: both are followed.
   struct Mask {
     friend Mask operator&(Mask, Mask) { return {}; }
@@ -102,6 +103,7 @@ struct IntervalWord {
     need(lo == hi, "only known numbers are stored");
     *p = lo;
   }
+  friend void pin(IntervalWord&) {}
   /// Messages and keys may be anything.
   struct Row {};
   static Row row(const u8*) { return {}; }
