@@ -32,11 +32,14 @@ struct AeadPacked {
   /// Longer messages, or such with longer aad, go one at a time; so does a tile of fewer messages than min_messages.
   static constexpr u64 max_len = Tuning::max_packed_len, max_aad_len = 1024;
   static constexpr u32 min_messages = Tuning::min_messages;
-  /// Two or three messages fill the lanes well enough when they have so many blocks.
+  /// Two or three messages fill the lanes well enough when they have so many blocks; from some 512 bytes on each fills
+  /// them by itself.
   static MEGASEAL_INLINE bool fills_lanes(u32 num, u32 items) {
-    return num >= min_messages || (num > 1 && items >= Tuning::min_items);
+    return num >= min_messages || (num > 1 && items >= Tuning::min_items && items <= 9 * num);
   }
-  /// Texts up to here are authenticated by Horner, two groups side by side.
+  /// Texts up to here never go by themselves for being longer than their company.
+  static constexpr u64 max_company_len = 512;
+  /// Texts up to here are authenticated by Horner, groups side by side.
   static constexpr u64 max_horner_len = Tuning::max_horner_len;
   static_assert(max_len / 64 + 2 <= max_items);
 
@@ -126,6 +129,22 @@ struct AeadPacked {
       if (const u64 n = tail_len(m); n != 0) W::xor_partial(m.out + m.len - n, m.in + m.len - n, tail[k], n);
     }
 
+    MEGASEAL_NOINLINE void mac_alone(u32 i) {
+      Poly1305<P, Along> one;
+      one.init(job_key[i]);
+      if constexpr (kBox) {
+        one.update_last(text[i], len[i]);
+      } else {
+        one.update_padded(aad[i], aad_len[i]);
+        one.update_padded(text[i], len[i]);
+        one.update_lengths(aad_len[i], len[i]);
+      }
+      P tag0, tag1;
+      one.finish(tag0, tag1);
+      store_bytes(tag[i], tag0);
+      store_bytes(tag[i] + 8, tag1);
+    }
+
     /// Tags of messages picked[0 … num): of `out` when sealing, of `in` when opening; message k's goes to to[k].
     void mac(const AeadItem* const* picked, u32 num, bool sealing, u8* const* to) {
       constexpr u32 classes = 66;
@@ -155,6 +174,13 @@ struct AeadPacked {
         len[i] = m.len, text[i] = m.len == 0 ? zeros : sealing ? m.out : m.in;
         aad_len[i] = m.aad_len, aad[i] = m.aad;
         job_key[i] = otk[o], tag[i] = to[o];
+      }
+      // Lanes finish together, so a message much longer than its company would keep it waiting: it goes by itself.
+      for (; num != 0 && len[num - 1] > max_company_len; num--) {
+        u64 sum = 0;
+        for (u32 i = num > M ? num - M : 0; i < num; i++) sum += len[i];
+        if (2 * sum >= M * len[num - 1]) break;
+        mac_alone(num - 1);
       }
       const u32 up = (num + M - 1) / M * M;
       for (u32 i = num; i < up; i++) {  // the last one again, for nobody
@@ -271,7 +297,11 @@ struct AeadPacked {
     wipe(chunk.tail, 64 * size_t(most));
     wipe(chunk.tags, 16 * size_t(most));
     wipe(chunk.trash, sizeof chunk.trash);
-    wipe_stack<Tuning::packed_dead_bytes>();
+    // Groups side by side take a deep frame, and messages enough.
+    if (most > M)
+      wipe_stack<Tuning::many_dead_bytes>();
+    else
+      wipe_stack<Tuning::few_dead_bytes>();
   }
 
   template <bool kBox, bool kSeal>
@@ -297,11 +327,11 @@ struct AeadPacked {
         const u64 n = tile.items[i].len | tile.items[i].aad_len;
         longest = n > longest ? n : longest;
       }
-      // A short message's frames are shallow: wiping deep would take longer than sealing it.
+      // Frames are wiped as deep as they go: a short message's wiping would otherwise take longer than its sealing.
       if (longest < 16 * Along::min_blocks)
         wipe_stack<Tuning::one_dead_bytes>();
       else
-        wipe_stack<Tuning::packed_dead_bytes>();
+        wipe_stack<Tuning::along_dead_bytes>();
     }
     wipe_registers();
   }

@@ -41,6 +41,15 @@ MEGASEAL_INLINE void chacha20_head(u8* out, const ChaCha20State& state, u32 coun
   }
 }
 
+/// out = in ^ pad over n bytes; `out` may equal `in`. The pad is key stream, of which there are whole blocks.
+template <class W>
+MEGASEAL_INLINE void xor_pad(u8* out, const u8* in, const u8* pad, u64 n) {
+  constexpr u64 step = 4 * W::lanes;
+  for (; n >= step; n -= step, out += step, in += step, pad += step)
+    (W::load_bytes(in) ^ W::load_bytes(pad)).store_bytes(out);
+  xor_bytes(out, in, pad, n);
+}
+
 /// Less than a group of the lanes, as key stream: rows while they are the faster.
 template <class W, class R>
 MEGASEAL_INLINE void chacha20_rest(u8* pad, const ChaCha20State& state, u32 counter, u64 num) {
@@ -68,7 +77,7 @@ MEGASEAL_INLINE void chacha20_xor(u8* out, const u8* in, u64 len, const ChaCha20
   }
   if (len == 0) return;
   chacha20_rest<W, R>(pad, state, counter, len);
-  xor_bytes(out, in, pad, len);
+  xor_pad<W>(out, in, pad, len);
 }
 
 /// The key stream itself (RFC 8439 §2.4), from block `counter` on, which wraps modulo 2^32.

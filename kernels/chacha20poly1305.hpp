@@ -38,15 +38,16 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
-  xor_bytes(item.out, item.in, head + 64, first);
-  mac.update_padded(item.out, first);
+  xor_pad<W>(item.out, item.in, head + 64, first);
   u32 counter = chacha20_head_len / 64;
-  for (u64 at = first; at != item.len;) {
+  for (u64 from = 0, at = first;;) {  // the first piece takes in the head, so that the MAC finds it long
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
     chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
-    mac.update_padded(item.out + at, n);
     counter += u32(aead_piece / 64);
     at += n;
+    mac.update_padded(item.out + from, at - from);
+    from = at;
+    if (at == item.len) break;
   }
   mac.update_lengths(item.aad_len, item.len);
   P tag0, tag1;
@@ -77,7 +78,7 @@ MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   mac.finish(tag0, tag1);
   const bool ok = tag_verdict(tag0, tag1, item.tag);
   if (ok) {
-    xor_bytes(item.out, item.in, head + 64, first);
+    xor_pad<W>(item.out, item.in, head + 64, first);
     if (first != item.len)
       chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
                          head);

@@ -11,7 +11,7 @@ struct Poly1305Field26 {
   using Word = W;
   static constexpr int limbs = 5;
   /// From so many blocks on poly1305_along.hpp beats a scalar word (measured).
-  static constexpr u64 min_blocks_along = 40;
+  static constexpr u64 min_blocks_along = W::lanes == 8 ? 56 : 40;
   static constexpr u64 mask26 = (u64(1) << 26) - 1;
   /// 2^128 in the top limb: the 1 that follows a whole block.
   static constexpr u64 top_bit = u64(1) << 24;

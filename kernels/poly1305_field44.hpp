@@ -13,7 +13,7 @@ struct Poly1305Field44 {
   using Word = W;
   static constexpr int limbs = 3;
   /// From so many blocks on poly1305_along.hpp beats a scalar word (measured).
-  static constexpr u64 min_blocks_along = 40;
+  static constexpr u64 min_blocks_along = 36;
   static constexpr u64 mask44 = (u64(1) << 44) - 1, mask42 = (u64(1) << 42) - 1;
   /// 2^128 in the top limb: the 1 that follows a whole block.
   static constexpr u64 top_bit = u64(1) << 40;

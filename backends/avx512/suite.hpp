@@ -12,8 +12,10 @@ struct Tuning {
   static constexpr u32 min_messages = 4, min_items = 12;
   static constexpr u64 max_horner_len = 240;
   static constexpr u32 horner_groups = 2;
-  // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.
-  static constexpr size_t packed_dead_bytes = 16 * 1024, one_dead_bytes = 6 * 1024;
+  // Deeper than the frames below a slot, as -fstack-usage shows them: of a short message alone, of a long one, of a few
+  // messages side by side, of many.
+  static constexpr size_t one_dead_bytes = 6144, along_dead_bytes = 9728;
+  static constexpr size_t few_dead_bytes = 11264, many_dead_bytes = 12800;
 };
 using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field26<W64x8>, Tuning>;
 

@@ -12,8 +12,10 @@ struct Tuning {
   static constexpr u32 min_messages = 4, min_items = 10;
   static constexpr u64 max_horner_len = 192;
   static constexpr u32 horner_groups = 4;
-  // Deeper than any chain of frames below a slot's own, as -fstack-usage shows them.
-  static constexpr size_t packed_dead_bytes = 10 * 1024, one_dead_bytes = 4 * 1024;
+  // Deeper than the frames below a slot, as -fstack-usage shows them: of a short message alone, of a long one, of a few
+  // messages side by side, of many.
+  static constexpr size_t one_dead_bytes = 4608, along_dead_bytes = 5632;
+  static constexpr size_t few_dead_bytes = 8192, many_dead_bytes = 14592;
 };
 using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field44<W64x8>, Tuning>;
 
