@@ -109,6 +109,7 @@ megaseal_error BatchView::set(const megaseal_batch* batch, const FormatTraits& f
     if (overlap(all.data, all.len, static_cast<uint8_t*>(out_.base), std::min(at, out_.capacity)))
       return MEGASEAL_ERROR_ARGUMENT;
   }
+  packed_apart_ = num_ > 1 && in_.packed() && (aad_.packed() || aad_.unset()) && out_.base != nullptr;
   return MEGASEAL_ERROR_NONE;
 }
 
@@ -147,32 +148,14 @@ megaseal_status BatchView::describe(uint32_t i, Item* item) const {
   return capacity < item->need ? MEGASEAL_BUFFER_TOO_SMALL : MEGASEAL_OK;
 }
 
-megaseal_status BatchView::prepare(uint32_t i, AeadItem* out) const {
+megaseal_status BatchView::prepare_any(uint32_t i, AeadItem* out) const {
   Item item;
   if (const megaseal_status status = describe(i, &item); status != MEGASEAL_OK) {
     fail(i, status);
     return status;
   }
-  const Bytes aad = aad_[i];
-  // Sealing writes the ciphertext behind the front; opening reads it from there. The tile reads tags through
-  // a pointer that sealing writes through, hence the cast.
-  const bool seal = direction_ == Direction::seal;
-  uint8_t* sealed = seal ? item.out : const_cast<uint8_t*>(item.in.data);
-  uint8_t* ct = sealed + format_.front;
-  out->aad = aad.data;
-  out->aad_len = aad.len;
-  out->in = seal ? item.in.data : ct;
-  out->out = seal ? ct : item.out;
-  out->len = item.len;
-  out->tag = format_.tag_in_front ? ct - 16 : ct + item.len;
+  fill(item.in, aad_[i], item.out, item.len, out);
   return MEGASEAL_OK;
-}
-
-void BatchView::succeed(uint32_t i) const {
-  if (statuses_) statuses_[i] = MEGASEAL_OK;
-  if (!out_.lens) return;
-  const uint64_t len = in_[i].len, overhead = format_.overhead();
-  out_.lens[i] = direction_ == Direction::seal ? len + overhead : len - overhead;
 }
 
 void BatchView::fail(uint32_t i, megaseal_status status) const {

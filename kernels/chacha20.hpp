@@ -61,6 +61,16 @@ MEGASEAL_INLINE void chacha20_quarter2(W& a0, W& a1, W& b0, W& b1, W& c0, W& c1,
   chacha20_step<7>(c0, c1, d0, d1, b0, b1);
 }
 
+/// All four quarter rounds side by side, for words with registers to spare: half the steps in a row.
+template <class W>
+MEGASEAL_INLINE void chacha20_quarter4(W& a0, W& a1, W& a2, W& a3, W& b0, W& b1, W& b2, W& b3, W& c0, W& c1,
+                                       W& c2, W& c3, W& d0, W& d1, W& d2, W& d3) {
+  chacha20_step<16>(a0, a1, b0, b1, d0, d1), chacha20_step<16>(a2, a3, b2, b3, d2, d3);
+  chacha20_step<12>(c0, c1, d0, d1, b0, b1), chacha20_step<12>(c2, c3, d2, d3, b2, b3);
+  chacha20_step<8>(a0, a1, b0, b1, d0, d1), chacha20_step<8>(a2, a3, b2, b3, d2, d3);
+  chacha20_step<7>(c0, c1, d0, d1, b0, b1), chacha20_step<7>(c2, c3, d2, d3, b2, b3);
+}
+
 /// The 20 rounds, without the addition of the initial state. The state is copied into named variables because
 /// g++ keeps an array in memory that anyone indexes at run time.
 template <class W>
@@ -117,7 +127,7 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
   }
 }
 
-// ---- Rows: four words of four lanes hold a block ----
+// ---- Rows: four words of four lanes hold a block; a wider word holds R::blocks of them, four lanes each ----
 
 template <class R>
 struct ChaCha20Rows {
@@ -160,24 +170,21 @@ MEGASEAL_INLINE void chacha20_rows_rounds(ChaCha20Rows<R> (&x)[K]) {
   if constexpr (K == 4) chacha20_rows_rounds_of(x[0], x[1], x[2], x[3]);
 }
 
-/// Key stream of blocks counter … counter + K - 1, 64 bytes each.
+/// Key stream of K·R::blocks blocks from block `counter` on, 64 bytes each.
 template <class R, int K>
 MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state, u32 counter) {
   const R a = R::load(state.w), b = R::load(state.w + 4), c = R::load(state.w + 8);
   R d[K];
   ChaCha20Rows<R> x[K];
   for (int k = 0; k < K; k++) {
-    const u32 last[4] = {counter + u32(k), state.w[13], state.w[14], state.w[15]};
-    d[k] = R::load(last);
+    const u32 last[4] = {counter + u32(k * R::blocks), state.w[13], state.w[14], state.w[15]};
+    d[k] = wrap_add(R::load(last), R::block_numbers());
     x[k] = {a, b, c, d[k]};
   }
   chacha20_rows_rounds(x);
-  for (int k = 0; k < K; k++) {
-    wrap_add(x[k].a, a).store_bytes(out + 64 * k);
-    wrap_add(x[k].b, b).store_bytes(out + 64 * k + 16);
-    wrap_add(x[k].c, c).store_bytes(out + 64 * k + 32);
-    wrap_add(x[k].d, d[k]).store_bytes(out + 64 * k + 48);
-  }
+  for (int k = 0; k < K; k++)
+    R::store_blocks(out + 64 * R::blocks * k, wrap_add(x[k].a, a), wrap_add(x[k].b, b), wrap_add(x[k].c, c),
+                    wrap_add(x[k].d, d[k]));
 }
 
 /// HChaCha20 of K messages, `first` the number of the first: the rounds over constants, key and 16 bytes of

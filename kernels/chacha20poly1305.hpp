@@ -22,30 +22,32 @@ MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
   return difference.is_zero().m != 0;
 }
 
-/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word.
-template <class W, class R, class P>
+/// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word,
+/// Along what takes over in long messages.
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   static_assert(aead_piece % (64 * W::lanes) == 0);
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 64 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
-  xor_bytes(item.out, item.in, head + 64, first);
-  mac.update_padded(item.out, first);
+  xor_pad<W>(item.out, item.in, head + 64, first);
   u32 counter = chacha20_head_len / 64;
-  for (u64 at = first; at != item.len;) {
+  for (u64 from = 0, at = first;;) {  // the first piece takes in the head, so that the MAC finds it long
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
     chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
-    mac.update_padded(item.out + at, n);
     counter += u32(aead_piece / 64);
     at += n;
+    mac.update_padded(item.out + from, at - from);
+    from = at;
+    if (at == item.len) break;
   }
   mac.update_lengths(item.aad_len, item.len);
   P tag0, tag1;
@@ -57,17 +59,17 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
 }
 
 /// Returns whether the tag verified; only then is `out` written.
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 64;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 64 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
   mac.update_padded(item.in, item.len);
@@ -76,7 +78,7 @@ MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   mac.finish(tag0, tag1);
   const bool ok = tag_verdict(tag0, tag1, item.tag);
   if (ok) {
-    xor_bytes(item.out, item.in, head + 64, first);
+    xor_pad<W>(item.out, item.in, head + 64, first);
     if (first != item.len)
       chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
                          head);

@@ -9,16 +9,19 @@
 // Every `+` below is exact; the bounds say why. Between blocks: h0, h1 < 2^64 and h2 <= 4.
 #pragma once
 #include "kernels/partial.hpp"
+#include "kernels/poly1305_along.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
-template <class W>
+/// `Along` takes over where a message is long: Poly1305Along over a vector's field.
+template <class W, class Along = Poly1305NotAlong>
 struct Poly1305 {
   using Wide = decltype(mul_wide(W(), W()));
 
   W h0, h1, h2;
   W r0, r1, s1;  // r0, r1 < 2^60; s1 = r1 + r1/4 < 2^61
   W pad0, pad1;  // added after the last reduction, modulo 2^128
+  [[no_unique_address]] Along along;
 
   /// The one-time key: 16 bytes of r, to be clamped, and 16 bytes of pad.
   MEGASEAL_INLINE void init(const u8* one_time_key) {
@@ -56,6 +59,11 @@ struct Poly1305 {
 
   /// `num` whole blocks of 16 bytes.
   MEGASEAL_INLINE void blocks(const u8* p, u64 num) {
+    if constexpr (Along::min_blocks != ~u64(0))
+      if (num >= Along::min_blocks) {
+        const u64 taken = along.blocks(h0.v, h1.v, h2.v, r0.v, r1.v, p, num);
+        p += 16 * taken, num -= taken;
+      }
     for (; num != 0; num--, p += 16) block(W::splat(load_le64(p)), W::splat(load_le64(p + 8)), W::splat(1));
   }
 

@@ -8,27 +8,28 @@
 
 MEGASEAL_KERNELS_BEGIN
 
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 32;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 32 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
-  xor_bytes(item.out, item.in, head + 32, first);
-  mac.update_last(item.out, first);  // if the message goes on, these are whole blocks
+  xor_pad<W>(item.out, item.in, head + 32, first);
   u32 counter = chacha20_head_len / 64;
-  for (u64 at = first; at != item.len;) {
+  for (u64 from = 0, at = first;;) {  // pieces that are followed by another are whole blocks
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
     chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
-    mac.update_last(item.out + at, n);
     counter += u32(aead_piece / 64);
     at += n;
+    mac.update_last(item.out + from, at - from);
+    from = at;
+    if (at == item.len) break;
   }
   P tag0, tag1;
   mac.finish(tag0, tag1);
@@ -39,24 +40,24 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
 }
 
 /// Returns whether the tag verified; only then is `out` written.
-template <class W, class R, class P>
+template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
   constexpr u64 first_max = chacha20_head_len - 32;
   ChaCha20State state;
-  alignas(16) u8 head[chacha20_head_len];
+  alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
   chacha20_head<W, R>(head, state, 0, 32 + first);
 
-  Poly1305<P> mac;
+  Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_last(item.in, item.len);
   P tag0, tag1;
   mac.finish(tag0, tag1);
   const bool ok = tag_verdict(tag0, tag1, item.tag);
   if (ok) {
-    xor_bytes(item.out, item.in, head + 32, first);
+    xor_pad<W>(item.out, item.in, head + 32, first);
     if (first != item.len)
       chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
                          head);

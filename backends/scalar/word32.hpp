@@ -10,7 +10,8 @@
 //   splat, load/store of L numbers, lane_numbers (0 … L-1), + - wrap_add & | ^ ~, rotl rotr shr,
 //   choose(m, a, b), bit by bit m ? a : b,
 //   load_bytes/store_bytes of 4·L bytes (little endian), transpose of L words,
-//   and of a word that holds four lanes: rotate_lanes<K> (lane i takes lane i+K).
+//   and of a word that holds rows of four lanes, one or more blocks side by side: blocks, block_numbers (block k's
+//   number in its lane 0), rotate_lanes<K> (lane i takes lane i+K), store_blocks.
 #pragma once
 #include "kernels/base.hpp"
 
@@ -54,6 +55,7 @@ MEGASEAL_INLINE void transpose(W32*) {}
 
 struct W32x4 {
   static constexpr int lanes = 4;
+  static constexpr int registers = 16;
   typedef u32 Vector __attribute__((vector_size(16)));
   typedef uint16_t Halves __attribute__((vector_size(16)));
   Vector v;
@@ -96,6 +98,12 @@ struct W32x4 {
   template <int N>
   MEGASEAL_INLINE W32x4 shr() const {
     return {v >> N};
+  }
+
+  static constexpr int blocks = 1;
+  static MEGASEAL_INLINE W32x4 block_numbers() { return {Vector{0, 0, 0, 0}}; }
+  static MEGASEAL_INLINE void store_blocks(u8* out, W32x4 a, W32x4 b, W32x4 c, W32x4 d) {
+    a.store_bytes(out), b.store_bytes(out + 16), c.store_bytes(out + 32), d.store_bytes(out + 48);
   }
   template <int K>
   MEGASEAL_INLINE W32x4 rotate_lanes() const {

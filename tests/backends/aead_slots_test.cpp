@@ -116,6 +116,54 @@ class AeadSlots : public BackendTest {
     }
   }
 
+  /// Seals and opens `cases` in place as one tile, and compares both ways.
+  void check_tile_in_place(Cipher cipher, const std::vector<Case>& cases) {
+    const size_t num = cases.size();
+    std::vector<Bytes> texts(num), tags(num, Bytes(16));
+    std::vector<AeadItem> items;
+    for (size_t i = 0; i < num; ++i) {
+      const AeadInput& input = cases[i].input;
+      texts[i] = input.in;
+      items.push_back({input.key.data(), input.nonce.data(), input.aad.data(), input.aad.size(),
+                       texts[i].data(), texts[i].data(), texts[i].size(), tags[i].data()});
+    }
+    Bytes status(num);
+    const AeadTile tile = {uint32_t(num), items.data(), status.data()};
+    seal_slot(table(), cipher)(&tile);
+    for (size_t i = 0; i < num; ++i) {
+      ASSERT_EQ(texts[i], cases[i].expected.out) << "item " << i;
+      ASSERT_EQ(tags[i], cases[i].expected.tag) << "item " << i;
+    }
+    open_slot(table(), cipher)(&tile);
+    ASSERT_EQ(status, Bytes(num));
+    for (size_t i = 0; i < num; ++i) ASSERT_EQ(texts[i], cases[i].input.in) << "item " << i;
+  }
+
+  /// Every length to 2,048 bytes, out of place and in place: in tiles of 41 messages, whose lengths are apart or alike,
+  /// and each alone.
+  void check_every_length(Cipher cipher, bool with_aad) {
+    Random random;
+    constexpr size_t num = 41, apart = 50;  // 41 * 50 = 2,050
+    std::vector<Case> all;
+    for (size_t len = 0; len < num * apart; ++len)
+      all.push_back(make_case(random, cipher, len, with_aad ? 1 + len % 97 : 0));
+    for (size_t first = 0; first < apart; ++first) {
+      std::vector<Case> mixed, alike;
+      for (size_t i = 0; i < num; ++i) {
+        mixed.push_back(all[first + apart * i]);
+        alike.push_back(all[num * first + i]);
+      }
+      for (const std::vector<Case>& cases : {mixed, alike}) {
+        ASSERT_NO_FATAL_FAILURE(check_tile(cipher, cases));
+        ASSERT_NO_FATAL_FAILURE(check_tile_in_place(cipher, cases));
+      }
+    }
+    for (const Case& c : all) {
+      ASSERT_NO_FATAL_FAILURE(check_tile(cipher, {c}));
+      ASSERT_NO_FATAL_FAILURE(check_tile_in_place(cipher, {c}));
+    }
+  }
+
   /// In place, and at every misalignment of key, nonce, aad, text and tag.
   void check_in_place(Cipher cipher) {
     Random random;
@@ -162,6 +210,58 @@ TEST_P(AeadSlots, EveryLengthToFourKiBInTilesOfLikeLength) {
     for (size_t i = 0; i < 8 && len + i <= 4096; ++i)
       cases.push_back(make_case(random, Cipher::chacha20poly1305, len + i, (len + i) % 67));
     ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::chacha20poly1305, cases));
+  }
+}
+
+TEST_P(AeadSlots, EveryLengthWithoutAad) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  check_every_length(Cipher::chacha20poly1305, false);
+}
+TEST_P(AeadSlots, EveryLengthWithAad) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  check_every_length(Cipher::chacha20poly1305, true);
+}
+TEST_P(AeadSlots, SecretboxEveryLength) {
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  check_every_length(Cipher::secretbox, false);
+}
+
+// Messages and associated data too long for the lanes stand anywhere among short ones.
+TEST_P(AeadSlots, LongAmongShort) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  Random random;
+  for (const size_t num : {2, 3, 4, 5, 64, 131, 300}) {
+    for (const Cipher cipher : {Cipher::chacha20poly1305, Cipher::secretbox}) {
+      std::vector<Case> cases;
+      for (size_t i = 0; i < num; ++i) {
+        const bool long_text = i % 37 == num % 3, long_aad = i % 29 == 1;
+        cases.push_back(make_case(random, cipher,
+                                  long_text ? 3000 + random.below(100'000) : random.below(200),
+                                  long_aad ? 500 + random.below(3000) : random.below(20)));
+      }
+      ASSERT_NO_FATAL_FAILURE(check_tile(cipher, cases));
+      ASSERT_NO_FATAL_FAILURE(check_tile_in_place(cipher, cases));
+    }
+  }
+}
+
+// batch(n) = n batches of 1, whatever the company.
+TEST_P(AeadSlots, TileEqualsItsItemsAlone) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  Random random;
+  for (const Cipher cipher : {Cipher::chacha20poly1305, Cipher::secretbox}) {
+    std::vector<AeadInput> inputs;
+    for (size_t i = 0; i < 2 * table().tile_items + 3; ++i)
+      inputs.push_back(
+          make_case(random, cipher, random.below(size_t(1) << random.below(13)), random.below(50)).input);
+    const std::vector<AeadResult> together = seal_tile(seal_slot(table(), cipher), inputs);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const AeadResult alone = seal_tile(seal_slot(table(), cipher), {inputs[i]})[0];
+      ASSERT_EQ(together[i].out, alone.out) << "item " << i;
+      ASSERT_EQ(together[i].tag, alone.tag) << "item " << i;
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 // painted, the slot runs, and the dead frames are searched for every eight bytes of every secret.
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "tests/support/backends.hpp"
@@ -67,6 +68,7 @@ Bytes clamped(Bytes scalar) {
 }
 
 TEST_P(Leftovers, Ciphers) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
   Random random;
   for (const size_t len : {0, 1, 40, 64, 300, 5000}) {
     const Bytes key = random.bytes(32), nonce = random.bytes(12), in = random.bytes(len + 8),
@@ -103,7 +105,40 @@ TEST_P(Leftovers, Ciphers) {
   }
 }
 
+TEST_P(Leftovers, CiphersOfManyMessages) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  Random random;
+  for (const size_t num : {2, 5, 70}) {
+    for (const size_t len : {10, 100, 700}) {
+      const Bytes keys = random.bytes(32 * num), nonces = random.bytes(12 * num),
+                  in = random.bytes(len * num), aad = random.bytes(20);
+      Bytes out(len * num), back(len * num), tags(16 * num), status(num);
+      std::vector<Bytes> needles;
+      std::vector<AeadItem> items, opens;
+      for (size_t i = 0; i < num; i++) {
+        items.push_back({&keys[32 * i], &nonces[12 * i], aad.data(), i % 3 == 0 ? aad.size() : 0,
+                         &in[len * i], &out[len * i], len, &tags[16 * i]});
+        opens.push_back(items.back());
+        opens.back().in = &out[len * i], opens.back().out = &back[len * i];
+        if (i != 0 && i != num / 2 && i != num - 1) continue;
+        Bytes stream(128);  // the one-time key, and what the text began with
+        crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), &nonces[12 * i], 0,
+                                           &keys[32 * i]);
+        needles.push_back(stream);
+        needles.emplace_back(&keys[32 * i], &keys[32 * i] + 32);
+        needles.emplace_back(&in[len * i], &in[len * i] + std::min<size_t>(len, 64));
+      }
+      const AeadTile tile{.num = uint32_t(num), .items = items.data(), .status = status.data()};
+      expect_nothing_left(needles, [&] { table().chacha20poly1305_seal(&tile); });
+      const AeadTile open_tile{.num = uint32_t(num), .items = opens.data(), .status = status.data()};
+      expect_nothing_left(needles, [&] { table().chacha20poly1305_open(&open_tile); });
+      EXPECT_EQ(status, Bytes(num));
+    }
+  }
+}
+
 TEST_P(Leftovers, X25519) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
   Random random;
   for (const size_t num : {1, 3, 64, 130}) {
     const Bytes secrets = random.bytes(32 * num), points = random.bytes(32 * num);
@@ -126,6 +161,7 @@ TEST_P(Leftovers, X25519) {
 }
 
 TEST_P(Leftovers, KeySchedule) {
+  MEGASEAL_NEEDS_SLOT(hpke_schedule);
   Random random;
   for (const size_t num : {1, 3, 4, 9}) {
     const Bytes dh = random.bytes(32 * num), enc = random.bytes(32 * num), pk = random.bytes(32),

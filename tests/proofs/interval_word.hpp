@@ -34,6 +34,7 @@ inline u64 all_ones(u64 x) { return x == 0 ? 0 : ~u64(0) >> __builtin_clzll(x); 
 
 struct IntervalWord {
   static constexpr int lanes = 1;
+  static constexpr int registers = 32;
   /// Set or clear: both are followed.
   struct Mask {
     friend Mask operator&(Mask, Mask) { return {}; }
@@ -75,6 +76,11 @@ struct IntervalWord {
     need(hi >> (64 - K) == 0, "a << k < 2^64");
     return {lo << K, hi << K};
   }
+  /// A shift that lets bits leave at the top on purpose.
+  template <int K>
+  IntervalWord shl_drop() const {
+    return shl_bits(K);
+  }
   IntervalWord shr_bits(int k) const { return {lo >> k, hi >> k}; }
   IntervalWord shl_bits(int k) const {
     if (k == 0 || hi >> (64 - k) == 0) return {lo << k, hi << k};
@@ -88,6 +94,54 @@ struct IntervalWord {
 
   static IntervalWord load_lanes(const u8*, size_t) { return any(); }
   void store_lanes(u8*, size_t) const {}
+
+  // ---- What a vector's 64-bit word has: here with a single lane ----
+
+  /// Numbers in memory are public here (lengths, positions, masks of lanes): points.
+  static IntervalWord load(const u64* p) { return splat(*p); }
+  void store(u64* p) const {
+    need(lo == hi, "only known numbers are stored");
+    *p = lo;
+  }
+  friend void pin(IntervalWord&) {}
+  /// Messages and keys may be anything.
+  struct Row {};
+  static Row row(const u8*) { return {}; }
+  static Row row_part(const u8*, unsigned, unsigned) { return {}; }
+  static void from_rows(IntervalWord (&q)[8], const Row (&)[1]) {
+    for (auto& w : q) w = any();
+  }
+  static void load_keys(IntervalWord (&q)[4], const u8* const*) {
+    for (auto& w : q) w = any();
+  }
+  static void store_pairs(u8* const*, IntervalWord, IntervalWord) {}
+  static constexpr int block_of_lane(int) { return 0; }
+  static void load_blocks(IntervalWord& l, IntervalWord& h, const u8*) { l = h = any(); }
+  static IntervalWord first_lane(u64 x) { return splat(x); }
+  u64 sum() const {
+    need(hi >> 60 == 0, "sum of eight lanes < 2^63");
+    return hi;
+  }
+  /// x or 0: both are followed.
+  friend IntervalWord if_less(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
+  friend IntervalWord if_at_least(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
+  friend IntervalWord if_equal(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
+  /// Products of the low 32 bits, which must be all there is.
+  friend IntervalWord mul_low32(IntervalWord a, IntervalWord b) {
+    need(a.hi >> 32 == 0 && b.hi >> 32 == 0, "factors < 2^32");
+    return {a.lo * b.lo, a.hi * b.hi};
+  }
+  /// Multiply-add of 52 bits: the factors must have no more, and the sum must fit 64.
+  friend IntervalWord madd52_low(IntervalWord c, IntervalWord a, IntervalWord b) {
+    need(a.hi >> 52 == 0 && b.hi >> 52 == 0, "factors < 2^52");
+    const u128 p = u128(a.hi) * b.hi;
+    const u64 most = (u64(1) << 52) - 1;
+    return c + IntervalWord{0, p > most ? most : u64(p)};
+  }
+  friend IntervalWord madd52_high(IntervalWord c, IntervalWord a, IntervalWord b) {
+    need(a.hi >> 52 == 0 && b.hi >> 52 == 0, "factors < 2^52");
+    return c + IntervalWord{u64(u128(a.lo) * b.lo >> 52), u64(u128(a.hi) * b.hi >> 52)};
+  }
 
   template <int K>
   Mask bit() const {

@@ -1,0 +1,26 @@
+#include "backends/avx2/avx2.hpp"
+
+#include "backends/registry.hpp"
+
+namespace megaseal {
+
+const KernelTable avx2_table = {
+    .name = "avx2",
+    .lanes = 8,
+    .tile_items = 64,
+    .chacha20poly1305_seal = avx2::chacha20poly1305_seal,
+    .chacha20poly1305_open = avx2::chacha20poly1305_open,
+    .secretbox_seal = avx2::secretbox_seal,
+    .secretbox_open = avx2::secretbox_open,
+    .hchacha20 = avx2::hchacha20,
+    .chacha20_stream = avx2::chacha20_stream,
+    .x25519_shared = nullptr,
+    .x25519_public = nullptr,
+    .hkdf_extract = nullptr,
+    .hkdf_expand = nullptr,
+    .hpke_schedule = nullptr,
+    .hpke_seal = nullptr,
+    .hpke_open = nullptr,
+};
+
+}  // namespace megaseal

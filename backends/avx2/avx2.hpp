@@ -1,0 +1,14 @@
+// The slots that this backend offers, each defined in the file named after what it computes.
+#pragma once
+#include "kernels/table.hpp"
+
+namespace megaseal::avx2 {
+
+void chacha20poly1305_seal(const AeadTile* tile);
+void chacha20poly1305_open(const AeadTile* tile);
+void secretbox_seal(const AeadTile* tile);
+void secretbox_open(const AeadTile* tile);
+void hchacha20(const HChaCha20Tile* tile);
+void chacha20_stream(const StreamTile* tile);
+
+}  // namespace megaseal::avx2

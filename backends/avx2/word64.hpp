@@ -1,0 +1,122 @@
+// 64-bit words of AVX2: four lanes.
+//
+// `+`, `-`, `shl` and products are exact, as in backends/scalar/word64.hpp, which says what that means; `shl_drop`
+// lets bits leave at the top on purpose.
+#pragma once
+#include "backends/avx2/word32.hpp"
+
+MEGASEAL_KERNELS_BEGIN
+
+struct W64x4 {
+  static constexpr int lanes = 4;
+  static constexpr int registers = 16;
+  using Batch = xsimd::batch<u64, xsimd::avx2>;
+  __m256i v;
+
+  static MEGASEAL_INLINE W64x4 splat(u64 x) { return {Batch(x)}; }
+  static MEGASEAL_INLINE W64x4 zero() { return {_mm256_setzero_si256()}; }
+  static MEGASEAL_INLINE W64x4 load(const u64* p) { return {Batch::load_unaligned(p)}; }
+  MEGASEAL_INLINE void store(u64* p) const { Batch(v).store_unaligned(p); }
+
+  friend MEGASEAL_INLINE W64x4 operator+(W64x4 a, W64x4 b) { return {Batch(a.v) + Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x4 operator-(W64x4 a, W64x4 b) { return {Batch(a.v) - Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x4 operator&(W64x4 a, W64x4 b) { return {Batch(a.v) & Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x4 operator|(W64x4 a, W64x4 b) { return {Batch(a.v) | Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x4 wrap_add(W64x4 a, W64x4 b) { return a + b; }
+  template <int K>
+  MEGASEAL_INLINE W64x4 shr() const {
+    return {_mm256_srli_epi64(v, K)};
+  }
+  template <int K>
+  MEGASEAL_INLINE W64x4 shl() const {
+    return {_mm256_slli_epi64(v, K)};
+  }
+  template <int K>
+  MEGASEAL_INLINE W64x4 shl_drop() const {
+    return shl<K>();
+  }
+  /// Exact product of the lanes' low 32 bits: one multiply, where a 64-bit product takes three.
+  friend MEGASEAL_INLINE W64x4 mul_low32(W64x4 a, W64x4 b) { return {_mm256_mul_epu32(a.v, b.v)}; }
+
+  /// x in the lanes where a < b (unsigned: AVX2 compares signed numbers, so both move by 2^63), else 0.
+  friend MEGASEAL_INLINE W64x4 if_less(W64x4 a, W64x4 b, W64x4 x) {
+    const __m256i s = _mm256_set1_epi64x(INT64_MIN);
+    return {_mm256_and_si256(_mm256_cmpgt_epi64(_mm256_xor_si256(b.v, s), _mm256_xor_si256(a.v, s)), x.v)};
+  }
+  /// x in the lanes where a >= b, both below 2^63, else 0.
+  friend MEGASEAL_INLINE W64x4 if_at_least(W64x4 a, W64x4 b, W64x4 x) {
+    return {_mm256_andnot_si256(_mm256_cmpgt_epi64(b.v, a.v), x.v)};
+  }
+  /// x in the lanes where a == b, else 0.
+  friend MEGASEAL_INLINE W64x4 if_equal(W64x4 a, W64x4 b, W64x4 x) {
+    return {_mm256_and_si256(_mm256_cmpeq_epi64(a.v, b.v), x.v)};
+  }
+
+  /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
+  friend MEGASEAL_INLINE void pin(W64x4& x) { __asm__ volatile("" : "+x"(x.v)); }
+
+  // ---- Rows: 64 bytes of each lane's message, to be turned into words across lanes ----
+
+  struct Row {
+    __m256i a, b;
+  };
+  static MEGASEAL_INLINE __m256i load32(const u8* p) { return _mm256_loadu_si256((const __m256i*)p); }
+  static MEGASEAL_INLINE Row row(const u8* p) { return {load32(p), load32(p + 32)}; }
+  /// `skip` zero bytes (a multiple of 16), n bytes of p, zeros to the end; nothing outside the n bytes is read.
+  /// Put together in registers: a wide load right after narrow stores would stall.
+  static MEGASEAL_INLINE Row row_part(const u8* p, unsigned skip, unsigned n) {
+    u64 w[8] = {};
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 4; i++) {
+      if (16 * i < skip || 16 * i >= skip + n) continue;
+      const unsigned at = 16 * i - skip;
+      if (n - at >= 16)
+        w[2 * i] = load_le64(p + at), w[2 * i + 1] = load_le64(p + at + 8);
+      else
+        load_partial16(w[2 * i], w[2 * i + 1], p + at, n - at);
+    }
+    return {_mm256_setr_epi64x((long long)w[0], (long long)w[1], (long long)w[2], (long long)w[3]),
+            _mm256_setr_epi64x((long long)w[4], (long long)w[5], (long long)w[6], (long long)w[7])};
+  }
+  /// Four rows of 32 bytes -> q[k] = 64-bit number k of every row.
+  static MEGASEAL_INLINE void from_half_rows(W64x4* q, __m256i r0, __m256i r1, __m256i r2, __m256i r3) {
+    const __m256i a = _mm256_unpacklo_epi64(r0, r1), b = _mm256_unpackhi_epi64(r0, r1);
+    const __m256i c = _mm256_unpacklo_epi64(r2, r3), d = _mm256_unpackhi_epi64(r2, r3);
+    q[0].v = _mm256_permute2x128_si256(a, c, 0x20), q[2].v = _mm256_permute2x128_si256(a, c, 0x31);
+    q[1].v = _mm256_permute2x128_si256(b, d, 0x20), q[3].v = _mm256_permute2x128_si256(b, d, 0x31);
+  }
+  static MEGASEAL_INLINE void from_rows(W64x4 (&q)[8], const Row (&r)[4]) {
+    from_half_rows(q, r[0].a, r[1].a, r[2].a, r[3].a);
+    from_half_rows(q + 4, r[0].b, r[1].b, r[2].b, r[3].b);
+  }
+  /// 32 bytes of each lane, at p[lane] -> 64-bit numbers 0 to 3 of each.
+  static MEGASEAL_INLINE void load_keys(W64x4 (&q)[4], const u8* const* p) {
+    from_half_rows(q, load32(p[0]), load32(p[1]), load32(p[2]), load32(p[3]));
+  }
+  /// 16 bytes (lo, hi) of each lane to p[lane].
+  static MEGASEAL_INLINE void store_pairs(u8* const* p, W64x4 lo, W64x4 hi) {
+    const __m256i a = _mm256_unpacklo_epi64(lo.v, hi.v), b = _mm256_unpackhi_epi64(lo.v, hi.v);
+    _mm_storeu_si128((__m128i*)p[0], _mm256_castsi256_si128(a));
+    _mm_storeu_si128((__m128i*)p[1], _mm256_castsi256_si128(b));
+    _mm_storeu_si128((__m128i*)p[2], _mm256_extracti128_si256(a, 1));
+    _mm_storeu_si128((__m128i*)p[3], _mm256_extracti128_si256(b, 1));
+  }
+
+  // ---- Along one message: lanes hold consecutive blocks ----
+
+  /// 64 bytes, four blocks: block block_of_lane(l) in lane l.
+  static constexpr int block_of_lane(int l) { return l / 2 + 2 * (l % 2); }
+  static MEGASEAL_INLINE void load_blocks(W64x4& lo, W64x4& hi, const u8* p) {
+    const __m256i a = load32(p), b = load32(p + 32);
+    lo.v = _mm256_unpacklo_epi64(a, b);
+    hi.v = _mm256_unpackhi_epi64(a, b);
+  }
+  /// x0 in lane 0, zeros elsewhere; and the exact sum of all lanes.
+  static MEGASEAL_INLINE W64x4 first_lane(u64 x0) { return {_mm256_setr_epi64x((long long)x0, 0, 0, 0)}; }
+  MEGASEAL_INLINE u64 sum() const {
+    const __m128i b = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    return u64(_mm_cvtsi128_si64(b)) + u64(_mm_extract_epi64(b, 1));
+  }
+};
+
+MEGASEAL_KERNELS_END

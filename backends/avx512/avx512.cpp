@@ -1,0 +1,26 @@
+#include "backends/avx512/avx512.hpp"
+
+#include "backends/registry.hpp"
+
+namespace megaseal {
+
+const KernelTable avx512_table = {
+    .name = "avx512",
+    .lanes = 16,
+    .tile_items = 64,
+    .chacha20poly1305_seal = avx512::chacha20poly1305_seal,
+    .chacha20poly1305_open = avx512::chacha20poly1305_open,
+    .secretbox_seal = avx512::secretbox_seal,
+    .secretbox_open = avx512::secretbox_open,
+    .hchacha20 = avx512::hchacha20,
+    .chacha20_stream = avx512::chacha20_stream,
+    .x25519_shared = nullptr,
+    .x25519_public = nullptr,
+    .hkdf_extract = nullptr,
+    .hkdf_expand = nullptr,
+    .hpke_schedule = nullptr,
+    .hpke_seal = nullptr,
+    .hpke_open = nullptr,
+};
+
+}  // namespace megaseal

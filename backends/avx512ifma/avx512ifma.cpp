@@ -1,0 +1,26 @@
+#include "backends/avx512ifma/avx512ifma.hpp"
+
+#include "backends/registry.hpp"
+
+namespace megaseal {
+
+const KernelTable avx512ifma_table = {
+    .name = "avx512ifma",
+    .lanes = 16,
+    .tile_items = 64,
+    .chacha20poly1305_seal = avx512ifma::chacha20poly1305_seal,
+    .chacha20poly1305_open = avx512ifma::chacha20poly1305_open,
+    .secretbox_seal = avx512ifma::secretbox_seal,
+    .secretbox_open = avx512ifma::secretbox_open,
+    .hchacha20 = avx512ifma::hchacha20,
+    .chacha20_stream = avx512ifma::chacha20_stream,
+    .x25519_shared = nullptr,
+    .x25519_public = nullptr,
+    .hkdf_extract = nullptr,
+    .hkdf_expand = nullptr,
+    .hpke_schedule = nullptr,
+    .hpke_seal = nullptr,
+    .hpke_open = nullptr,
+};
+
+}  // namespace megaseal
