@@ -42,13 +42,15 @@ double now_seconds() {
 }
 
 ChildResult run_child(const std::vector<std::string>& args, const std::string& in, const std::string& out,
-                      const std::function<void(double)>& progress) {
+                      const std::string& err, const std::function<void(double)>& progress) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   const int in_fd = in.empty() ? -1 : open_or_throw(in, O_RDONLY);
   const int out_fd = out.empty() ? -1 : open_or_throw(out, O_WRONLY | O_CREAT | O_TRUNC);
+  const int err_fd = err.empty() ? -1 : open_or_throw(err, O_WRONLY | O_CREAT | O_TRUNC);
   if (in_fd >= 0) posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
   if (out_fd >= 0) posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
+  if (err_fd >= 0) posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
   std::vector<char*> argv;
   argv.reserve(args.size() + 1);
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
@@ -76,6 +78,7 @@ ChildResult run_child(const std::vector<std::string>& args, const std::string& i
   const double seconds = now_seconds() - begin;
   if (in_fd >= 0) ::close(in_fd);
   if (out_fd >= 0) ::close(out_fd);
+  if (err_fd >= 0) ::close(err_fd);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), seconds,
           static_cast<uint64_t>(usage.ru_maxrss) * 1024};
 }

@@ -16,7 +16,7 @@ struct ChildResult {
 /// Runs a program, its standard streams being files; empty: inherited. `progress`, when set, is called ten
 /// times a second with the fraction of `in` that the child has read.
 ChildResult run_child(const std::vector<std::string>& args, const std::string& in, const std::string& out,
-                      const std::function<void(double)>& progress);
+                      const std::string& err, const std::function<void(double)>& progress);
 
 /// A line that shows how far a stage is and how long it will still take; nothing when standard error is no
 /// terminal.

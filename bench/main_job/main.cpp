@@ -189,10 +189,19 @@ class MainJob {
 
   ChildResult call(const char* stage, const std::vector<std::string>& args, const std::string& in,
                    const std::string& out) {
-    Progress progress(stage);
     std::vector<std::string> line = {command_};
     line.insert(line.end(), args.begin(), args.end());
-    const ChildResult result = run_child(line, in, out, [&](double fraction) { progress.show(fraction); });
+    const std::string messages = work_.file("messages");
+    ChildResult result{};
+    {
+      Progress progress(stage);
+      result = run_child(line, in, out, messages, [&](double fraction) { progress.show(fraction); });
+    }
+    // What the command says stays out of the table, unless something is wrong.
+    if (result.exit_code != 0) {
+      std::ifstream file(messages);
+      for (std::string text; std::getline(file, text);) fmt::print(stderr, "{}\n", text);
+    }
     if (interrupted) throw std::runtime_error("interrupted");
     // Records that were refused or did not open show in the comparison; anything else ends the run.
     if (result.exit_code == 0 || result.exit_code == 3 || result.exit_code == 4) return result;
