@@ -60,8 +60,6 @@ class Output {
   void commit();
 
   bool on_terminal() const { return on_terminal_; }
-  /// "standard output", or the path.
-  const std::string& name() const { return name_; }
 
  private:
   Fd fd_;

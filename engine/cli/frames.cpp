@@ -143,12 +143,9 @@ void FrameReader::cut(FrameBlock& block, size_t used) {
 void FrameReader::end_input(const FrameBlock& block, size_t used) {
   if (framing_ != Framing::len32) {
     if (used > begin_ || skipping_) add_line(block, used);  // the last line may lack its line feed
-  } else if (used > begin_ || skip_left_ != 0) {
-    // One that is too long has been reported already.
-    if (skip_left_ == 0) {
-      ++number_;
-      add(begin_, used, Frame::Fault::truncated);
-    }
+  } else if (used > begin_) {  // one that is too long has been reported already, and what came of it is gone
+    ++number_;
+    add(begin_, used, Frame::Fault::truncated);
   }
   skipping_ = false;
   skip_left_ = 0;
