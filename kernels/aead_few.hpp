@@ -13,7 +13,8 @@ struct AeadFew {
   using Words = ShortWords<W, typename Packed::R, N, typename Packed::P>;
   /// Key stream of the shortest messages, which take the least stack, and of short ones.
   static constexpr u64 least_room = 256, room = 64 * W::lanes;
-  /// With longer aad the MAC does better along it, which takes more stack.
+  /// Longer texts are worth the MAC's going along them. So is longer aad.
+  static constexpr u64 max_len = Tuning::max_short_len < room - 64 ? Tuning::max_short_len : room - 64;
   static constexpr u64 max_aad_len = room;
 
   /// How deep the frames go below a slot. They are wiped no deeper: wiping a long message's would take a short one
@@ -22,7 +23,7 @@ struct AeadFew {
 
   template <bool kBox>
   static MEGASEAL_INLINE Depth depth_of(const AeadItem& item) {
-    if (item.aad_len <= max_aad_len && item.len <= room - short_key_len<kBox>)
+    if (item.aad_len <= max_aad_len && item.len <= max_len)
       return item.len <= least_room - short_key_len<kBox> ? Depth::least : Depth::short_text;
     return (item.len | item.aad_len) < 16 * Packed::Along::min_blocks ? Depth::one : Depth::along;
   }
