@@ -1,4 +1,4 @@
-// megaseal_bench [REGEX] [--json FILE] [--list] [Google Benchmark's options]
+// megaseal_bench [REGEX] [--json FILE] [--list] [--alone] [Google Benchmark's options]
 #include <benchmark/benchmark.h>
 #include <sodium.h>
 
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/alone.hpp"
 #include "bench/harness.hpp"
 #include "bench/report.hpp"
 #include "bench/suites.hpp"
@@ -16,11 +17,13 @@ namespace {
 
 constexpr const char* usage =
     "usage: megaseal_bench [REGEX] [--json FILE] [--list] [--benchmark_repetitions=N]\n"
-    "REGEX is searched for in the names; a leading '-' negates it. FILE gets Google Benchmark's JSON.\n";
+    "       megaseal_bench --alone [REGEX]\n"
+    "REGEX is searched for in the names; a leading '-' negates it. FILE gets Google Benchmark's JSON.\n"
+    "--alone compares few messages with libsodium's time at every length.\n";
 
 struct Options {
   std::string filter, json;
-  bool list = false;
+  bool list = false, alone = false;
   std::vector<std::string> rest;  // for Google Benchmark
 };
 
@@ -45,6 +48,8 @@ bool parse(int argc, char** argv, Options& options) {
     if (take("--json", i, argc, argv, options.json)) continue;
     if (arg == "--list" || arg.starts_with("--benchmark_list_tests")) {
       options.list = true;
+    } else if (arg == "--alone") {
+      options.alone = true;
     } else if (arg.starts_with("--benchmark_") || arg.starts_with("--v=")) {
       options.rest.emplace_back(arg);
     } else if (options.filter.empty() && !arg.starts_with("--")) {
@@ -67,6 +72,7 @@ int main(int argc, char** argv) {
   }
   if (sodium_init() < 0) return 1;
   try {
+    if (options.alone) return run_alone(options.filter);
     set_filter(options.filter);
   } catch (const std::regex_error& e) {
     std::fprintf(stderr, "megaseal_bench: %s: %s\n", options.filter.c_str(), e.what());

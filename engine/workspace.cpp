@@ -64,16 +64,26 @@ WorkspacePool::~WorkspacePool() {
   for (auto& slot : idle_) delete slot.load(std::memory_order_relaxed);
 }
 
-Workspace* WorkspacePool::acquire() {
+Workspace* WorkspacePool::acquire(size_t text_len) {
+  Workspace* other = nullptr;  // one whose text would have to grow
   for (auto& slot : idle_) {
     if (slot.load(std::memory_order_relaxed) == nullptr) continue;
-    if (Workspace* w = slot.exchange(nullptr, std::memory_order_acquire)) return w;
+    Workspace* w = slot.exchange(nullptr, std::memory_order_acquire);
+    if (w == nullptr) continue;
+    if (w->text.size() >= text_len) {
+      if (other != nullptr) release(other);
+      return w;
+    }
+    if (other != nullptr)
+      release(w);
+    else
+      other = w;
   }
-  return new Workspace(capacity_);
+  return other != nullptr ? other : new Workspace(capacity_);
 }
 
 WorkspacePool::Handle WorkspacePool::take(size_t text_len) {
-  Handle w(acquire(), Release{*this});
+  Handle w(acquire(text_len), Release{*this});
   if (w->text.size() < text_len) w->text.resize(text_len);
   return w;
 }

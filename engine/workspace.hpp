@@ -61,8 +61,10 @@ class WorkspacePool {
 
   /// A workspace whose text holds `text_len` bytes; goes back by itself. Throws std::bad_alloc.
   Handle take(size_t text_len);
-  /// Throws std::bad_alloc.
-  Workspace* acquire();
+  /// The first that is idle and has the text; a shorter one, whose text then has to grow, only if there is no other. The
+  /// order in which they lie here is left by the threads that gave them back: without looking, one that no call has
+  /// given a text yet could come up at any time, and warm calls would allocate. Throws std::bad_alloc.
+  Workspace* acquire(size_t text_len);
   void release(Workspace* workspace);
 
  private:

@@ -1,4 +1,4 @@
-// ChaCha20 along one message: the key stream's head, which holds the one-time key, and then the rest of the
+// ChaCha20 along one message: the key stream's beginning, which holds the one-time key, and then the rest of the
 // message.
 //
 // W is the word of the lanes, R the four-lane word of the rows (they may be the same).
@@ -39,6 +39,16 @@ MEGASEAL_INLINE void chacha20_head(u8* out, const ChaCha20State& state, u32 coun
     else
       chacha20_rows_blocks<R, 4>(out, state, counter);
   }
+}
+
+/// The key stream's first num <= chacha20_pad_len<W> bytes, rounded up to blocks: of a message longer than a head a
+/// whole group, as the one-time key's block is one of it then instead of one more row.
+template <class W, class R>
+MEGASEAL_INLINE void chacha20_first(u8* out, const ChaCha20State& state, u64 num) {
+  if (num <= chacha20_head_len)
+    chacha20_head<W, R>(out, state, 0, num);
+  else
+    chacha20_groups<W, false>(out, state, 0, nullptr, 1);
 }
 
 /// out = in ^ pad over n bytes; `out` may equal `in`. The pad is key stream, of which there are whole blocks.

@@ -1,8 +1,7 @@
 // ChaCha20-Poly1305 (RFC 8439 §2.8), one message at a time.
 //
-// The one-time key is block 0 of the key stream and the message begins at block 1, so the first four blocks
-// are computed together: they give the key and cover 192 bytes of message. What is longer goes through the
-// lanes.
+// The one-time key is block 0 of the key stream and the message begins at block 1, so the first blocks are computed
+// together, as many as the lanes have: they give the key and cover what stands at the message's beginning.
 #pragma once
 #include "kernels/chacha20_message.hpp"
 #include "kernels/poly1305.hpp"
@@ -27,19 +26,19 @@ MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
 template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   static_assert(aead_piece % (64 * W::lanes) == 0);
-  constexpr u64 first_max = chacha20_head_len - 64;
+  constexpr u64 first_max = chacha20_pad_len<W> - 64;
   ChaCha20State state;
   alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
-  chacha20_head<W, R>(head, state, 0, 64 + first);
+  chacha20_first<W, R>(head, state, 64 + first);
 
   Poly1305<P, Along> mac;
   mac.init(head);
   mac.update_padded(item.aad, item.aad_len);
   xor_pad<W>(item.out, item.in, head + 64, first);
-  u32 counter = chacha20_head_len / 64;
+  u32 counter = W::lanes;
   for (u64 from = 0, at = first;;) {  // the first piece takes in the head, so that the MAC finds it long
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
     chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
@@ -61,13 +60,13 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
 /// Returns whether the tag verified; only then is `out` written.
 template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
-  constexpr u64 first_max = chacha20_head_len - 64;
+  constexpr u64 first_max = chacha20_pad_len<W> - 64;
   ChaCha20State state;
   alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce12(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
-  chacha20_head<W, R>(head, state, 0, 64 + first);
+  chacha20_first<W, R>(head, state, 64 + first);
 
   Poly1305<P, Along> mac;
   mac.init(head);
@@ -80,8 +79,7 @@ MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   if (ok) {
     xor_pad<W>(item.out, item.in, head + 64, first);
     if (first != item.len)
-      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
-                         head);
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, W::lanes, head);
   }
   wipe(&state, sizeof state);
   wipe(head, sizeof head);

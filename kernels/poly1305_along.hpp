@@ -72,8 +72,8 @@ struct Poly1305Along {
     return e;
   }
 
-  /// Takes in the first multiple of 4·L of `num` >= 4·L whole blocks at p, and answers how many that were. Limbs of h
-  /// and r as in kernels/poly1305.hpp.
+  /// Takes in the first multiple of L of `num` >= 4·L whole blocks at p, and answers how many that were. Limbs of h and r
+  /// as in kernels/poly1305.hpp.
   MEGASEAL_NOINLINE u64 blocks(u64& h0, u64& h1, u64& h2, u64 r0, u64 r1, const u8* p, u64 num) {
     if (!ready) prepare(r0, r1);
     u64 limbs[F::limbs];
@@ -82,7 +82,16 @@ struct Poly1305Along {
 #pragma GCC unroll 8
     for (int i = 0; i < F::limbs; i++) h.l[i] = W::first_lane(limbs[i]);  // block 0 is lane 0's
 
-    const u64 turns = num / turn;
+    // Words that no whole turn takes come first, as a shorter one: one reduction, where the scalar word would need that
+    // for each of their L blocks.
+    const u64 turns = num / turn, odd = num % turn / L;
+    if (odd != 0) {
+      auto t = F::no_sum();
+      F::mul_add(t, plus(load(p), h), whole[odd - 1]);
+      for (u64 k = 1; k < odd; k++) F::mul_add(t, load(p + 16 * L * k), whole[odd - 1 - k]);
+      h = F::reduce(t);
+      p += 16 * L * odd;
+    }
     Elem e[4];
 #pragma GCC unroll 4
     for (int k = 0; k < 4; k++) e[k] = load(p + 16 * L * k);
@@ -111,7 +120,7 @@ struct Poly1305Along {
 #pragma GCC unroll 8
     for (int i = 0; i < F::limbs; i++) limbs[i] = h.l[i].sum();
     F::join(h0, h1, h2, limbs);
-    return turns * turn;
+    return turns * turn + odd * L;
   }
 };
 

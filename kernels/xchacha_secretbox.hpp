@@ -10,18 +10,18 @@ MEGASEAL_KERNELS_BEGIN
 
 template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
-  constexpr u64 first_max = chacha20_head_len - 32;
+  constexpr u64 first_max = chacha20_pad_len<W> - 32;
   ChaCha20State state;
   alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
-  chacha20_head<W, R>(head, state, 0, 32 + first);
+  chacha20_first<W, R>(head, state, 32 + first);
 
   Poly1305<P, Along> mac;
   mac.init(head);
   xor_pad<W>(item.out, item.in, head + 32, first);
-  u32 counter = chacha20_head_len / 64;
+  u32 counter = W::lanes;
   for (u64 from = 0, at = first;;) {  // pieces that are followed by another are whole blocks
     const u64 n = item.len - at < aead_piece ? item.len - at : aead_piece;
     chacha20_xor<W, R>(item.out + at, item.in + at, n, state, counter, head);
@@ -42,13 +42,13 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
 /// Returns whether the tag verified; only then is `out` written.
 template <class W, class R, class P, class Along = Poly1305NotAlong>
 MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
-  constexpr u64 first_max = chacha20_head_len - 32;
+  constexpr u64 first_max = chacha20_pad_len<W> - 32;
   ChaCha20State state;
   alignas(64) u8 head[chacha20_pad_len<W>];
   chacha20_set_key(state, item.key);
   chacha20_set_nonce8(state, item.nonce);
   const u64 first = item.len < first_max ? item.len : first_max;
-  chacha20_head<W, R>(head, state, 0, 32 + first);
+  chacha20_first<W, R>(head, state, 32 + first);
 
   Poly1305<P, Along> mac;
   mac.init(head);
@@ -59,8 +59,7 @@ MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
   if (ok) {
     xor_pad<W>(item.out, item.in, head + 32, first);
     if (first != item.len)
-      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, chacha20_head_len / 64,
-                         head);
+      chacha20_xor<W, R>(item.out + first, item.in + first, item.len - first, state, W::lanes, head);
   }
   wipe(&state, sizeof state);
   wipe(head, sizeof head);

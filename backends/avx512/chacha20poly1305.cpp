@@ -4,7 +4,7 @@
 
 namespace megaseal::avx512 {
 
-void chacha20poly1305_seal(const AeadTile* tile) { Suite::run<false, true>(*tile); }
-void chacha20poly1305_open(const AeadTile* tile) { Suite::run<false, false>(*tile); }
+void chacha20poly1305_seal(const AeadTile* tile) { Few::run<false, true>(*tile); }
+void chacha20poly1305_open(const AeadTile* tile) { Few::run<false, false>(*tile); }
 
 }  // namespace megaseal::avx512

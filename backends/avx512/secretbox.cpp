@@ -4,7 +4,7 @@
 
 namespace megaseal::avx512 {
 
-void secretbox_seal(const AeadTile* tile) { Suite::run<true, true>(*tile); }
-void secretbox_open(const AeadTile* tile) { Suite::run<true, false>(*tile); }
+void secretbox_seal(const AeadTile* tile) { Few::run<true, true>(*tile); }
+void secretbox_open(const AeadTile* tile) { Few::run<true, false>(*tile); }
 
 }  // namespace megaseal::avx512

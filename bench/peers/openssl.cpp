@@ -26,20 +26,24 @@ using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
 
 void ok(int result) { require(result == 1, "OpenSSL reports an error"); }
 
-std::shared_ptr<EVP_CIPHER_CTX> cipher_context(bool seal) {
+/// A key for all messages is given once; then each brings its nonce alone.
+const uint8_t* key_of(const AeadItems& m, size_t i) { return m.key_stride == 0 ? nullptr : m.key(i); }
+
+std::shared_ptr<EVP_CIPHER_CTX> cipher_context(const AeadItems& m, bool seal) {
   static const Cipher cipher(EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr));
   std::shared_ptr<EVP_CIPHER_CTX> context = CipherContext(EVP_CIPHER_CTX_new());
-  ok(EVP_CipherInit_ex2(context.get(), cipher.get(), nullptr, nullptr, seal, nullptr));
+  ok(EVP_CipherInit_ex2(context.get(), cipher.get(), m.key_stride == 0 ? m.key(0) : nullptr, nullptr, seal,
+                        nullptr));
   return context;
 }
 
 Call aead_seal(const AeadItems& m) {
-  return {[&m, context = cipher_context(true)] {
+  return {[&m, context = cipher_context(m, true)] {
             EVP_CIPHER_CTX* c = context.get();
             for (size_t i = 0; i < m.num; i++) {
               const int len = int(m.in_len(i));
               int n = 0;
-              ok(EVP_EncryptInit_ex2(c, nullptr, m.key(i), m.nonce(i), nullptr));
+              ok(EVP_EncryptInit_ex2(c, nullptr, key_of(m, i), m.nonce(i), nullptr));
               ok(EVP_EncryptUpdate(c, m.out_at(i), &n, m.in_at(i), len));
               ok(EVP_EncryptFinal_ex(c, m.out_at(i) + n, &n));
               ok(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, m.out_at(i) + len));
@@ -49,12 +53,12 @@ Call aead_seal(const AeadItems& m) {
 }
 
 Call aead_open(const AeadItems& m) {
-  return {[&m, context = cipher_context(false)] {
+  return {[&m, context = cipher_context(m, false)] {
             EVP_CIPHER_CTX* c = context.get();
             for (size_t i = 0; i < m.num; i++) {
               const int len = int(m.in_len(i)) - 16;
               int n = 0;
-              ok(EVP_DecryptInit_ex2(c, nullptr, m.key(i), m.nonce(i), nullptr));
+              ok(EVP_DecryptInit_ex2(c, nullptr, key_of(m, i), m.nonce(i), nullptr));
               ok(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, 16, const_cast<uint8_t*>(m.in_at(i)) + len));
               ok(EVP_DecryptUpdate(c, m.out_at(i), &n, m.in_at(i), len));
               ok(EVP_DecryptFinal_ex(c, m.out_at(i) + n, &n));

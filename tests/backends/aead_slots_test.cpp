@@ -116,6 +116,62 @@ class AeadSlots : public BackendTest {
     }
   }
 
+  /// Tiles of 1 to 70 messages, and in each position in turn the tag, the text or the aad altered by one bit, out of place
+  /// and in place. The altered item alone is refused and what it would have gone to is untouched; all others open.
+  void check_each_position(Cipher cipher, bool alike) {
+    constexpr size_t most = 70;
+    Random random;
+    std::vector<Case> cases;
+    for (size_t i = 0; i < most; ++i)
+      cases.push_back(make_case(random, cipher, alike ? 100 : random.below(size_t(1) << (1 + i % 11)),
+                                alike || i % 3 != 0 ? 1 + random.below(40) : 0));
+    std::vector<Bytes> texts(most), outs(most);
+    Bytes status(most);
+    std::vector<AeadItem> items;
+    for (size_t i = 0; i < most; ++i) {
+      const AeadInput& input = cases[i].input;
+      texts[i] = cases[i].expected.out;
+      outs[i].resize(input.in.size());
+      items.push_back({input.key.data(), input.nonce.data(), input.aad.data(), input.aad.size(),
+                       texts[i].data(), outs[i].data(), texts[i].size(), cases[i].expected.tag.data()});
+    }
+    const auto open = [&](size_t num, size_t bad, bool in_place) {
+      for (size_t i = 0; i < num; ++i) {
+        items[i].in = in_place ? outs[i].data() : texts[i].data();
+        if (in_place)
+          outs[i] = texts[i];
+        else
+          std::fill(outs[i].begin(), outs[i].end(), uint8_t(0xd7));
+      }
+      const Bytes before = outs[bad];
+      std::fill(status.begin(), status.end(), uint8_t(0));
+      const AeadTile tile = {uint32_t(num), items.data(), status.data()};
+      open_slot(table(), cipher)(&tile);
+      for (size_t i = 0; i < num; ++i) {
+        ASSERT_EQ(status[i], uint8_t(i == bad ? ItemStatus::auth_failed : ItemStatus::ok)) << "item " << i;
+        ASSERT_EQ(outs[i], i == bad ? before : cases[i].input.in) << "item " << i;
+      }
+    };
+    for (size_t num = 1; num <= most; ++num) {
+      for (size_t bad = 0; bad < num; ++bad) {
+        for (const auto& [part, bytes] :
+             {std::pair{"tag", &cases[bad].expected.tag}, std::pair{"text", &texts[bad]},
+              std::pair{"aad", &cases[bad].input.aad}}) {
+          if (bytes->empty()) continue;
+          uint8_t& byte = (*bytes)[random.below(bytes->size())];
+          const uint8_t bit = uint8_t(1u << random.below(8));
+          byte ^= bit;
+          for (const bool in_place : {false, true}) {
+            SCOPED_TRACE(std::string(part) + " of item " + std::to_string(bad) + " of " +
+                         std::to_string(num) + (in_place ? ", in place" : ""));
+            ASSERT_NO_FATAL_FAILURE(open(num, bad, in_place));
+          }
+          byte ^= bit;
+        }
+      }
+    }
+  }
+
   /// Seals and opens `cases` in place as one tile, and compares both ways.
   void check_tile_in_place(Cipher cipher, const std::vector<Case>& cases) {
     const size_t num = cases.size();
@@ -296,9 +352,13 @@ TEST_P(AeadSlots, RaggedTilesOfEverySize) {
 TEST_P(AeadSlots, LongAssociatedData) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
   Random random;
-  for (size_t aad_len = 0; aad_len <= 520; ++aad_len)
-    ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::chacha20poly1305,
-                                       {make_case(random, Cipher::chacha20poly1305, aad_len % 3, aad_len)}));
+  for (size_t aad_len = 0; aad_len <= 1100; ++aad_len)
+    for (const size_t num : {1, 5}) {
+      std::vector<Case> cases;
+      for (size_t i = 0; i < num; ++i)
+        cases.push_back(make_case(random, Cipher::chacha20poly1305, (aad_len + i) % 3 * 100, aad_len));
+      ASSERT_NO_FATAL_FAILURE(check_tile(Cipher::chacha20poly1305, cases));
+    }
 }
 
 TEST_P(AeadSlots, CorruptedItemFailsAlone) {
@@ -308,6 +368,23 @@ TEST_P(AeadSlots, CorruptedItemFailsAlone) {
 TEST_P(AeadSlots, SecretboxCorruptedItemFailsAlone) {
   MEGASEAL_NEEDS_SLOT(secretbox_open);
   check_corruption(Cipher::secretbox);
+}
+
+TEST_P(AeadSlots, EachPositionOfATileFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
+  check_each_position(Cipher::chacha20poly1305, true);
+}
+TEST_P(AeadSlots, EachPositionOfARaggedTileFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
+  check_each_position(Cipher::chacha20poly1305, false);
+}
+TEST_P(AeadSlots, SecretboxEachPositionOfATileFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(secretbox_open);
+  check_each_position(Cipher::secretbox, true);
+}
+TEST_P(AeadSlots, SecretboxEachPositionOfARaggedTileFailsAlone) {
+  MEGASEAL_NEEDS_SLOT(secretbox_open);
+  check_each_position(Cipher::secretbox, false);
 }
 
 TEST_P(AeadSlots, EveryBitOfTagAndAadCounts) {

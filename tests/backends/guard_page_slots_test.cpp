@@ -14,8 +14,9 @@ class GuardPages : public BackendTest {
 };
 
 constexpr Edge edges[] = {Edge::front, Edge::back};
-constexpr size_t lengths[] = {0,   1,   15,  16,  17,  31,  33,  63,   64,   65,
-                              127, 129, 255, 256, 257, 511, 513, 1023, 1025, 4096};
+constexpr size_t lengths[] = {0,   1,   15,  16,  17,  31,  33,  63,   64,   65,  127,
+                              129, 191, 193, 223, 225, 255, 256, 257,  447,  449, 479,
+                              481, 511, 513, 959, 961, 991, 993, 1023, 1025, 4096};
 
 TEST_P(GuardPages, Aead) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
@@ -59,6 +60,51 @@ TEST_P(GuardPages, Secretbox) {
       table().secretbox_open(&open_tile);
       EXPECT_EQ(status.bytes(), Bytes(1));
       EXPECT_EQ(back.bytes(), in.bytes()) << len;
+    }
+  }
+}
+
+/// A message with its surroundings, every one of which lies at the edge.
+struct GuardedMessage {
+  GuardedMessage(Random& random, size_t nonce_len, size_t aad_len, size_t len, Edge edge)
+      : key(random.bytes(32), edge),
+        nonce(random.bytes(nonce_len), edge),
+        aad(random.bytes(aad_len), edge),
+        in(random.bytes(len), edge),
+        out(len, edge),
+        tag(16, edge) {}
+  AeadItem item(const uint8_t* from, uint8_t* to) {
+    return {key.data(), nonce.data(), aad.data(), aad.size(), from, to, in.size(), tag.data()};
+  }
+  GuardedBuffer key, nonce, aad, in, out, tag;
+};
+
+// Messages side by side, of one length and of many; sealed apart, opened in place.
+TEST_P(GuardPages, AeadTiles) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(secretbox_seal);
+  for (const Edge edge : edges) {
+    for (const uint32_t num : {2u, 4u, 5u, 9u, 23u}) {
+      for (const size_t len : {1, 15, 31, 33, 63, 65, 100, 191, 257, 600, 2047, 0}) {
+        for (const bool box : {false, true}) {
+          std::vector<GuardedMessage> messages;
+          for (uint32_t i = 0; i < num; ++i)
+            messages.emplace_back(random_, box ? 8 : 12, box ? 0 : (7 * i + len) % 41,
+                                  len == 0 ? random_.below(700) : len, edge);  // 0: ragged
+          std::vector<AeadItem> seals, opens;
+          for (GuardedMessage& m : messages) {
+            seals.push_back(m.item(m.in.data(), m.out.data()));
+            opens.push_back(m.item(m.out.data(), m.out.data()));
+          }
+          GuardedBuffer status(num, edge);
+          const AeadTile seal_tile = {num, seals.data(), status.data()};
+          const AeadTile open_tile = {num, opens.data(), status.data()};
+          (box ? table().secretbox_seal : table().chacha20poly1305_seal)(&seal_tile);
+          (box ? table().secretbox_open : table().chacha20poly1305_open)(&open_tile);
+          ASSERT_EQ(status.bytes(), Bytes(num));
+          for (const GuardedMessage& m : messages) ASSERT_EQ(m.out.bytes(), m.in.bytes());
+        }
+      }
     }
   }
 }

@@ -70,7 +70,7 @@ Bytes clamped(Bytes scalar) {
 TEST_P(Leftovers, Ciphers) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
   Random random;
-  for (const size_t len : {0, 1, 40, 64, 300, 5000}) {
+  for (const size_t len : {0, 1, 40, 64, 192, 193, 300, 440, 800, 960, 1000, 5000}) {
     const Bytes key = random.bytes(32), nonce = random.bytes(12), in = random.bytes(len + 8),
                 aad = random.bytes(20);
     Bytes out(len), tag(16), stream(64 * (2 + len / 64));

@@ -23,7 +23,11 @@ whole_records() {
 # peak_memory PID: kilobytes.
 peak_memory() { awk '/VmHWM/ {print $2}' "/proc/$1/status"; }
 # Whether the process PID has SIGINT's handler in place: before, the signal ends it without a word.
-handles_signals() { [[ $(awk '/^SigCgt/ {print $2}' "/proc/$1/status") =~ [2367abef]$ ]]; }
+handles_signals() {
+  # The shell that is to become the command catches SIGINT as well, and dies of it without a word.
+  [[ $(readlink "/proc/$1/exe") == "$(readlink -f "$megaseal")" ]] &&
+    [[ $(awk '/^SigCgt/ {print $2}' "/proc/$1/status") =~ [2367abef]$ ]]
+}
 wait_until() {
   for _ in $(seq 300); do
     "$@" && return 0
