@@ -22,21 +22,13 @@ megaseal_error check_keys(const megaseal_aead_keys* keys, megaseal_format format
   return MEGASEAL_ERROR_NONE;
 }
 
-// Points the tile's items at their keys and nonces. XChaCha: at a subkey of the key and the nonce's first 16
-// bytes, and at four zero bytes with the nonce's last 8 (draft-irtf-cfrg-xchacha §2.3).
-void set_keys(const Dispatch& d, Workspace& w, uint32_t num, const megaseal_aead_keys& k, bool x) {
+// XChaCha: points the tile's items at a subkey of the key and the nonce's first 16 bytes, and at four zero bytes with the
+// nonce's last 8 (draft-irtf-cfrg-xchacha §2.3).
+void derive_subkeys(const Dispatch& d, Workspace& w, uint32_t num) {
   for (uint32_t j = 0; j < num; j++) {
-    const uint8_t* key = k.keys + w.index[j] * k.key_stride;
-    const uint8_t* nonce = k.nonces + w.index[j] * k.nonce_stride;
-    if (x) {
-      std::memcpy(w.keys + 32 * size_t(j), key, 32);
-      std::memcpy(w.nonces + 24 * size_t(j), nonce, 24);
-    } else {
-      w.items[j].key = key;
-      w.items[j].nonce = nonce;
-    }
+    std::memcpy(w.keys + 32 * size_t(j), w.items[j].key, 32);
+    std::memcpy(w.nonces + 24 * size_t(j), w.items[j].nonce, 24);
   }
-  if (!x) return;
   const HChaCha20Tile tile{.num = num, .keys = {w.keys, 32}, .nonces = {w.nonces, 24}, .out = w.keys};
   d.hchacha20(&tile);
   for (uint32_t j = 0; j < num; j++) {
@@ -59,13 +51,18 @@ megaseal_error run(megaseal_engine* engine, size_t* out_num_failed, const megase
 
   const Dispatch& d = engine->dispatch;
   auto work = [&](Workspace& w, TileRange range) {
-    const uint32_t num = gather_items(view, w, range.begin, range.end);
-    set_keys(d, w, num, *keys, is_x(format));
+    const uint32_t num = gather_items(view, w, range.begin, range.end, [&](uint32_t i, AeadItem& item) {
+      item.key = keys->keys + i * keys->key_stride;
+      item.nonce = keys->nonces + i * keys->nonce_stride;
+      return MEGASEAL_OK;
+    });
+    if (is_x(format)) derive_subkeys(d, w, num);
     const AeadTile tile{.num = num, .items = w.items, .status = w.status};
     if (num) (seal ? d.chacha20poly1305_seal : d.chacha20poly1305_open)(&tile);
     return range.size() - num + finish_items(view, w, num);
   };
-  const size_t failed = run_tiles(engine, view.num_items(), view.num_bytes(), cost_cipher, 0, work);
+  const size_t failed = run_tiles(engine, view.num_items(), view.num_bytes(), cost_cipher, 0, work,
+                                  is_x(format) ? Scratch::secret : Scratch::unused);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

@@ -16,7 +16,7 @@ size_t seal_to_recipients(megaseal_engine* engine, const BatchView& view, const 
                           const Ephemerals& ephemerals, const SealTile& seal_tile, const After& after) {
   auto work = [&](Workspace& w, TileRange range) {
     const uint32_t num =
-        gather_items(view, w, range.begin, range.end, [&](uint32_t i) { return to.status(i); });
+        gather_items(view, w, range.begin, range.end, [&](uint32_t i, AeadItem&) { return to.status(i); });
     if (num > 0) {
       ephemerals.fill(engine->dispatch, w.secrets, range.number, w.index, num);
       seal_tile(w, num, Strided{w.secrets, 32}, to.gather(w, num));

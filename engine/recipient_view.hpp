@@ -92,12 +92,13 @@ class SecretKeyView {
 };
 
 /// Gathers the valid items of a tile into w.items and w.index; items that are not valid are finished as
-/// failed. `also(i)` says what else must be OK. Returns how many are valid.
+/// failed. `also(i, item)` says what else must be OK, and may
+/// set what belongs to the item besides. Returns how many are valid.
 template <class Also>
 uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const Also& also) {
   uint32_t num = 0;
   for (uint32_t i = begin; i < end; i++) {
-    if (const megaseal_status status = also(i); status != MEGASEAL_OK) {
+    if (const megaseal_status status = also(i, w.items[num]); status != MEGASEAL_OK) {
       view.fail(i, status);
       continue;
     }
@@ -109,7 +110,7 @@ uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint3
   return num;
 }
 inline uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end) {
-  return gather_items(view, w, begin, end, [](uint32_t) { return MEGASEAL_OK; });
+  return gather_items(view, w, begin, end, [](uint32_t, AeadItem&) { return MEGASEAL_OK; });
 }
 
 }  // namespace megaseal
