@@ -16,8 +16,6 @@ MEGASEAL_KERNELS_BEGIN
 /// `Along` takes over where a message is long: Poly1305Along over a vector's field.
 template <class W, class Along = Poly1305NotAlong>
 struct Poly1305 {
-  using Wide = decltype(mul_wide(W(), W()));
-
   W h0, h1, h2;
   W r0, r1, s1;  // r0, r1 < 2^60; s1 = r1 + r1/4 < 2^61
   W pad0, pad1;  // added after the last reduction, modulo 2^128
@@ -39,22 +37,29 @@ struct Poly1305 {
     W a0 = h0, a1 = h1, a2 = h2;
     add3(a0, a1, a2, lo, hi, top);
 
-    // Columns 2^0, 2^64 and 2^128 of the product; what r1 lifts to 2^128 and above returns by way of s1:
-    //   d0 = a0·r0 + a1·s1  < 2^124 + 1.25·2^124
-    //   d1 = a0·r1 + a1·r0  < 2·2^124, and a2·s1 < 7.5·2^60
-    //   d2 = a2·r0          < 6·2^60
-    // so that d0's upper half + a2·s1 < 9.75·2^60 fits a word, and d2 + d1's upper half + 1 stays below 2^63.
-    Wide d0 = mul_wide(a0, r0) + mul_wide(a1, s1);
-    Wide d1 = mul_wide(a0, r1) + mul_wide(a1, r0);
-    W l1 = d1.low(), d2 = mul_wide(a2, r0).low();
-    add2(l1, d2, d0.template shr<64>() + mul_wide(a2, s1).low(), d1.template shr<64>());
+    // Columns 2^0, 2^64 and 2^128 of the product, upper halves apart; what r1 lifts to 2^128 and above returns by way
+    // of s1:
+    //   a0·r0 + a1·s1  < 2^124 + 1.25·2^124, its upper half < 2.25·2^60
+    //   a0·r1 + a1·r0  < 2·2^124
+    //   a2·s1 < 7.5·2^60, a2·r0 < 6·2^60
+    // so that carry < 9.75·2^60 fits a word, and d2 < 6·2^60 + 2·2^60 + 1 as well.
+    W d0, carry, d1, d1_upper, low, high;
+    mul_halves(d0, carry, a0, r0);
+    mul_halves(low, high, a1, s1);
+    add2(d0, carry, low, high);
+    mul_halves(d1, d1_upper, a0, r1);
+    mul_halves(low, high, a1, r0);
+    add2(d1, d1_upper, low, high);
+    carry = carry + a2 * s1;
+    W d2 = a2 * r0;
+    add2(d1, d2, carry, d1_upper);
 
-    // Bits 130 and up return times 5: 5·(d2 >> 2) = 4·(d2 >> 2) + (d2 >> 2) < 2^63 + 2^61.
-    W c = (d2 & W::splat(~u64(3))) + d2.template shr<2>();
-    h0 = d0.low();
-    h1 = l1;
+    // Bits 130 and up return times 5: 5·(d2 >> 2) < 1.25·2^63.
+    const W c = d2.template shr<2>();
+    h0 = d0;
+    h1 = d1;
     h2 = d2 & W::splat(3);
-    add3(h0, h1, h2, c, W::zero(), W::zero());  // h2 <= 3 + 1
+    add3(h0, h1, h2, c + c.template shl<2>(), W::zero(), W::zero());  // h2 <= 3 + 1
   }
 
   /// `num` whole blocks of 16 bytes.

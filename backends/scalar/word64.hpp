@@ -20,6 +20,7 @@ struct W64 {
 
   friend MEGASEAL_INLINE W64 operator+(W64 a, W64 b) { return {a.v + b.v}; }
   friend MEGASEAL_INLINE W64 operator-(W64 a, W64 b) { return {a.v - b.v}; }
+  friend MEGASEAL_INLINE W64 operator*(W64 a, W64 b) { return {a.v * b.v}; }
   friend MEGASEAL_INLINE W64 operator&(W64 a, W64 b) { return {a.v & b.v}; }
   friend MEGASEAL_INLINE W64 operator|(W64 a, W64 b) { return {a.v | b.v}; }
   friend MEGASEAL_INLINE W64 operator^(W64 a, W64 b) { return {a.v ^ b.v}; }
@@ -121,15 +122,33 @@ struct W128 {
 };
 MEGASEAL_INLINE W128 mul_wide(W64 a, W64 b) { return {(unsigned __int128)a.v * b.v}; }
 #endif
+/// The two halves of a product, apart. g++ 12 keeps a 128-bit number in two neighbouring registers, and moves it there
+/// through memory when they are taken; with the multiplication by name it does not.
+MEGASEAL_INLINE void mul_halves(W64& low, W64& high, W64 a, W64 b) {
+#if defined(__x86_64__) && defined(__BMI2__)
+  __asm__("mulx %3, %0, %1" : "=r"(low.v), "=r"(high.v) : "%d"(a.v), "r"(b.v));
+#else
+  const unsigned __int128 p = (unsigned __int128)a.v * b.v;
+  low.v = u64(p), high.v = u64(p >> 64);
+#endif
+}
 /// c + a b
 MEGASEAL_INLINE W128 mul_add(W128 c, W64 a, W64 b) { return c + mul_wide(a, b); }
 
 /// x += a over two limbs, and over three: carries go from limb to limb, and the highest limb's sum is exact.
-/// g++ 12 makes three instructions of each carry, or keeps it in memory (Poly1305 takes half as long again),
-/// hence the add-with-carry by name where it is known; clang finds it.
+/// g++ 12 makes three instructions of each carry, or keeps it in memory (Poly1305 takes half as long again), and clang 14
+/// some of them; hence the add-with-carry by name where it is known. clang takes operands from memory whenever it may.
+#if defined(__clang__)
+#define MEGASEAL_ADDEND "re"
+#else
+#define MEGASEAL_ADDEND "rme"
+#endif
 MEGASEAL_INLINE void add2(W64& x0, W64& x1, W64 a0, W64 a1) {
-#if defined(__x86_64__) && !defined(__clang__)
-  __asm__("add %2, %0\n\tadc %3, %1" : "+&r"(x0.v), "+r"(x1.v) : "rme"(a0.v), "rme"(a1.v) : "cc");
+#if defined(__x86_64__)
+  __asm__("add %2, %0\n\tadc %3, %1"
+          : "+&r"(x0.v), "+r"(x1.v)
+          : MEGASEAL_ADDEND(a0.v), MEGASEAL_ADDEND(a1.v)
+          : "cc");
 #else
   unsigned long long low;
   const bool carry = __builtin_add_overflow(x0.v, a0.v, &low);
@@ -138,10 +157,10 @@ MEGASEAL_INLINE void add2(W64& x0, W64& x1, W64 a0, W64 a1) {
 #endif
 }
 MEGASEAL_INLINE void add3(W64& x0, W64& x1, W64& x2, W64 a0, W64 a1, W64 a2) {
-#if defined(__x86_64__) && !defined(__clang__)
+#if defined(__x86_64__)
   __asm__("add %3, %0\n\tadc %4, %1\n\tadc %5, %2"
           : "+&r"(x0.v), "+&r"(x1.v), "+r"(x2.v)
-          : "rme"(a0.v), "rme"(a1.v), "rme"(a2.v)
+          : MEGASEAL_ADDEND(a0.v), MEGASEAL_ADDEND(a1.v), MEGASEAL_ADDEND(a2.v)
           : "cc");
 #else
   unsigned long long low;
@@ -154,6 +173,7 @@ MEGASEAL_INLINE void add3(W64& x0, W64& x1, W64& x2, W64 a0, W64 a1, W64 a2) {
   x2.v = x2.v + a2.v + carry1 + carry2;
 #endif
 }
+#undef MEGASEAL_ADDEND
 MEGASEAL_INLINE void store_bytes(u8* p, W64 x) { store_le64(p, x.v); }
 
 MEGASEAL_KERNELS_END

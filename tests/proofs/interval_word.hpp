@@ -61,6 +61,10 @@ struct IntervalWord {
     if (b.lo == b.hi && b.hi == all_ones(b.hi) && a.hi <= b.hi) return a;
     return {0, a.hi < b.hi ? a.hi : b.hi};
   }
+  friend IntervalWord operator*(IntervalWord a, IntervalWord b) {
+    need(u128(a.hi) * b.hi >> 64 == 0, "a * b < 2^64");
+    return {a.lo * b.lo, a.hi * b.hi};
+  }
   friend IntervalWord operator|(IntervalWord a, IntervalWord b) {
     return {a.lo > b.lo ? a.lo : b.lo, all_ones(a.hi | b.hi)};
   }
@@ -207,6 +211,10 @@ inline void add3(IntervalWord& x0, IntervalWord& x1, IntervalWord& x2, IntervalW
 }
 inline IntervalWide mul_wide(IntervalWord a, IntervalWord b) {
   return {u128(a.lo) * b.lo, u128(a.hi) * b.hi};
+}
+inline void mul_halves(IntervalWord& low, IntervalWord& high, IntervalWord a, IntervalWord b) {
+  const IntervalWide p = mul_wide(a, b);
+  low = p.low(), high = p.high();
 }
 inline IntervalWide mul_add(IntervalWide c, IntervalWord a, IntervalWord b) { return c + mul_wide(a, b); }
 
