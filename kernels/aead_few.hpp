@@ -54,20 +54,11 @@ struct AeadFew {
       wipe_stack<Tuning::along_dead_bytes>();
   }
 
-  /// Measured. Three that fill the lanes of one or two groups well may be sealed together. Opening across messages takes
-  /// two rounds of the cipher, for the keys and then for the texts, so it pays from more messages on; unless they are
-  /// empty, and the keys are all there is.
+  /// Measured. Opening across messages takes two rounds of the cipher, for the keys and then for the texts, so it pays from
+  /// more short messages on; unless they are empty, and the keys are all there is.
   template <bool kBox, bool kSeal>
   static MEGASEAL_INLINE bool are_few(const AeadTile& tile) {
-    if (tile.num < Tuning::min_messages) {
-      if (!kSeal || tile.num != 3) return true;
-      u32 items = 0;
-      for (u32 i = 0; i < 3; i++) {
-        if (!Packed::is_packed(tile.items[i])) return true;
-        items += Packed::items_of(tile.items[i]);
-      }
-      return items < Tuning::min_items_of_three || items > Tuning::max_items_of_three;
-    }
+    if (!Packed::template fills_lanes<kSeal>(tile)) return true;
     if (kSeal || tile.num >= Tuning::min_opened) return false;
     for (u32 i = 0; i < tile.num; i++)
       if (tile.items[i].len == 0 || depth_of<kBox>(tile.items[i]) != Depth::least) return false;
@@ -77,13 +68,16 @@ struct AeadFew {
   /// The slots.
   template <bool kBox, bool kSeal>
   static MEGASEAL_INLINE void run(const AeadTile& tile) {
-    if (!are_few<kBox, kSeal>(tile)) return Packed::template run<kBox, kSeal>(tile);
-    Depth deepest = Depth::least;
-    for (u32 i = 0; i < tile.num; i++) {
-      const Depth depth = one<kBox, kSeal>(tile, i);
-      deepest = depth > deepest ? depth : deepest;
+    if (are_few<kBox, kSeal>(tile)) {
+      Depth deepest = Depth::least;
+      for (u32 i = 0; i < tile.num; i++) {
+        const Depth depth = one<kBox, kSeal>(tile, i);
+        deepest = depth > deepest ? depth : deepest;
+      }
+      wipe_as_deep_as(deepest);
+    } else {
+      Packed::template run<kBox, kSeal>(tile);
     }
-    wipe_as_deep_as(deepest);
     wipe_registers();
   }
 };

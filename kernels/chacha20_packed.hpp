@@ -28,12 +28,6 @@ struct ChaCha20Group {
   }
 };
 
-/// A number as a type, for what is chosen while compiling.
-template <int kValue>
-struct Constant {
-  static constexpr int value = kValue;
-};
-
 /// Words across lanes, in memory.
 template <class W>
 struct ChaCha20Words {
@@ -52,14 +46,33 @@ MEGASEAL_INLINE void chacha20_lanes_of_items(ChaCha20Words<W>& out, const ChaCha
   for (int i = 0; i < 4; i++) row[i].store(out.w[12 + i]);
 }
 
-/// The block function, from memory to memory. Apart from everything else, so that the rounds have the registers to
-/// themselves: inlined among set-up and output, g++ 12 spills inside the loop.
-template <class W>
-MEGASEAL_NOINLINE void chacha20_block_lanes(ChaCha20Words<W>& out, const ChaCha20Words<W>& in) {
-  W x[16];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) x[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load(in.w[i]);
-  chacha20_rounds(x);
+/// Other work for a scalar unit that idles while the vector ports are busy: turn<0>() and turn<1>() come once each in two
+/// rounds, emitted(n) when the output of n groups is there. This one is none.
+struct NoSide {
+  template <int kTurn>
+  MEGASEAL_INLINE void turn() {}
+  MEGASEAL_INLINE void emitted(u32) {}
+};
+
+/// The block function, from memory to memory, and between its rounds `side`: work has to stand there in the program to be
+/// done there, because a processor looks only some hundred instructions ahead. Apart from everything else, so that the
+/// rounds have the registers to themselves: inlined among set-up and output, g++ 12 spills inside the loop.
+template <class W, class Side>
+MEGASEAL_NOINLINE void chacha20_block_lanes(ChaCha20Words<W>& out, const ChaCha20Words<W>& in, Side& side) {
+  W a0 = W::splat(chacha20_constant(0)), a1 = W::splat(chacha20_constant(1)),
+    a2 = W::splat(chacha20_constant(2)), a3 = W::splat(chacha20_constant(3));
+  W b0 = W::load(in.w[4]), b1 = W::load(in.w[5]), b2 = W::load(in.w[6]), b3 = W::load(in.w[7]);
+  W c0 = W::load(in.w[8]), c1 = W::load(in.w[9]), c2 = W::load(in.w[10]), c3 = W::load(in.w[11]);
+  W d0 = W::load(in.w[12]), d1 = W::load(in.w[13]), d2 = W::load(in.w[14]), d3 = W::load(in.w[15]);
+  for (int i = 0; i < 10; i++) {
+    chacha20_quarter2(a0, a1, b0, b1, c0, c1, d0, d1);  // columns
+    chacha20_quarter2(a2, a3, b2, b3, c2, c3, d2, d3);
+    side.template turn<0>();
+    chacha20_quarter2(a0, a1, b1, b2, c2, c3, d3, d0);  // diagonals
+    chacha20_quarter2(a2, a3, b3, b0, c0, c1, d1, d2);
+    side.template turn<1>();
+  }
+  const W x[16] = {a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3};
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++)
     wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load(in.w[i])).store(out.w[i]);
@@ -99,57 +112,43 @@ MEGASEAL_INLINE void chacha20_emit_xor(const ChaCha20Group<W>& items, const ChaC
 
 // ---- Output and set-up in slices, from memory to memory, to be woven into the rounds of another group ----
 
-/// The second half for four blocks, and their output.
-template <int kSlice, class W>
-MEGASEAL_INLINE void chacha20_emit_slice(const ChaCha20Group<W>& items, const ChaCha20Words<W>& words) {
+/// The second half of the transpose for four blocks, and their output. Slices 0 to 3.
+template <class W>
+MEGASEAL_INLINE void chacha20_emit_slice(int slice, const ChaCha20Group<W>& items,
+                                         const ChaCha20Words<W>& words) {
   static_assert(W::lanes == 16);
-  W x[16];
+  W x[4];
 #pragma GCC unroll 4
-  for (int i = kSlice; i < 16; i += 4) x[i] = W::load(words.w[i]);
-  transpose_second<kSlice>(x);
+  for (int i = 0; i < 4; i++) x[i] = W::load(words.w[slice + 4 * i]);
+  transpose_second(x);
 #pragma GCC unroll 4
-  for (int j = kSlice; j < 16; j += 4) {
-    const int item = W::item_of_lane(j);
-    (x[j] ^ W::load_bytes(items.in[item])).store_bytes(items.out[item]);
+  for (int i = 0; i < 4; i++) {
+    const int item = W::item_of_lane(slice + 4 * i);
+    (x[i] ^ W::load_bytes(items.in[item])).store_bytes(items.out[item]);
   }
-}
-
-/// The rounds with other work between them: side(i) comes after round i = 0 … 19. A processor looks only some 100
-/// instructions ahead; work that is to fill the rounds' gaps has to stand among them.
-template <class W, class Side>
-MEGASEAL_INLINE void chacha20_rounds_with(W (&x)[16], const Side& side) {
-  W a0 = x[0], a1 = x[1], a2 = x[2], a3 = x[3], b0 = x[4], b1 = x[5], b2 = x[6], b3 = x[7];
-  W c0 = x[8], c1 = x[9], c2 = x[10], c3 = x[11], d0 = x[12], d1 = x[13], d2 = x[14], d3 = x[15];
-  const auto two_rounds = [&](auto round) __attribute__((always_inline)) {
-    chacha20_quarter4(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3);
-    side(round);
-    chacha20_quarter4(a0, a1, a2, a3, b1, b2, b3, b0, c2, c3, c0, c1, d3, d0, d1, d2);
-    side(Constant<decltype(round)::value + 1>());
-  };
-  two_rounds(Constant<0>()), two_rounds(Constant<2>()), two_rounds(Constant<4>()), two_rounds(Constant<6>());
-  two_rounds(Constant<8>()), two_rounds(Constant<10>()), two_rounds(Constant<12>()),
-      two_rounds(Constant<14>());
-  two_rounds(Constant<16>()), two_rounds(Constant<18>());
-  x[0] = a0, x[1] = a1, x[2] = a2, x[3] = a3, x[4] = b0, x[5] = b1, x[6] = b2, x[7] = b3;
-  x[8] = c0, x[9] = c1, x[10] = c2, x[11] = c3, x[12] = d0, x[13] = d1, x[14] = d2, x[15] = d3;
 }
 
 /// The next `num` >= 1 groups of L items that `source` gives: source.next(group, i) puts item i.
 ///
 /// Words with registers to spare (32 of them: 16 for the rounds, 16 for the rest) run a group's rounds together with
-/// the output of the group before and the set-up of the one behind. The items themselves are found in between, too: the
-/// rounds keep the vector ports busy and leave the others idle.
-template <class W, class Source>
-MEGASEAL_INLINE void chacha20_packed_groups(Source& source, u32 num) {
+/// the output of the group before and the set-up of the one behind. The items themselves are found in between, too, and
+/// `side` has its turns: the rounds keep the vector ports busy and leave the others idle.
+template <class W, class Source, class Side>
+MEGASEAL_INLINE void chacha20_packed_groups(Source& source, u32 num, Side& side) {
   constexpr u32 L = W::lanes;
   if constexpr (W::registers < 32) {
-    ChaCha20Group<W> group;
+    // The next group's items are found early: rows are read wider than they are written, which has to wait until the
+    // writes have left for the cache.
+    ChaCha20Group<W> group[2];
     ChaCha20Words<W> in, out;
-    for (; num != 0; num--) {
-      for (u32 i = 0; i < L; i++) source.next(group, i);
-      chacha20_lanes_of_items(in, group);
-      chacha20_block_lanes(out, in);
-      chacha20_emit_xor(group, out);
+    for (u32 i = 0; i < L; i++) source.next(group[0], i);
+    for (u32 n = 0; n < num; n++) {
+      ChaCha20Group<W>& now = group[n % 2];
+      chacha20_lanes_of_items(in, now);
+      for (u32 i = 0; i < L; i++) source.next(group[(n + 1) % 2], i);
+      chacha20_block_lanes(out, in, side);
+      chacha20_emit_xor(now, out);
+      side.emitted(n + 1);
     }
   } else {
     ChaCha20Group<W> group[3];
@@ -160,17 +159,26 @@ MEGASEAL_INLINE void chacha20_packed_groups(Source& source, u32 num) {
     for (u32 i = 0; i < L; i++) source.nothing(*before, i);
     for (u32 i = 0; i < 16; i++) W::splat(0).store(out.w[i]);
     chacha20_lanes_of_items(*initial, *now);
-    for (; num != 0; num--) {
-      W x[16];
-#pragma GCC unroll 16
-      for (int i = 0; i < 16; i++) x[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load(initial->w[i]);
-      chacha20_rounds_with(
-          x, [&](auto round) __attribute__((always_inline)) {
-            constexpr int i = decltype(round)::value;
-            if constexpr (i < 16) source.next(*behind, i);
-            if constexpr (i % 3 == 2 && i < 12) chacha20_emit_slice<i / 3>(*before, out);
-            if constexpr (i == 18) chacha20_lanes_of_items(*next, *behind);
-          });
+    for (u32 n = 0; n < num; n++) {
+      side.emitted(n == 0 ? 0 : n - 1);
+      W a0 = W::splat(chacha20_constant(0)), a1 = W::splat(chacha20_constant(1)),
+        a2 = W::splat(chacha20_constant(2)), a3 = W::splat(chacha20_constant(3));
+      W b0 = W::load(initial->w[4]), b1 = W::load(initial->w[5]), b2 = W::load(initial->w[6]),
+        b3 = W::load(initial->w[7]);
+      W c0 = W::load(initial->w[8]), c1 = W::load(initial->w[9]), c2 = W::load(initial->w[10]),
+        c3 = W::load(initial->w[11]);
+      W d0 = W::load(initial->w[12]), d1 = W::load(initial->w[13]), d2 = W::load(initial->w[14]),
+        d3 = W::load(initial->w[15]);
+      for (int i = 0; i < 10; i++) {
+        chacha20_quarter4(a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3);
+        side.template turn<0>();
+        if (i < 8) source.next(*behind, 2 * i), source.next(*behind, 2 * i + 1);
+        chacha20_quarter4(a0, a1, a2, a3, b1, b2, b3, b0, c2, c3, c0, c1, d3, d0, d1, d2);
+        side.template turn<1>();
+        if (i % 2 == 1 && i < 8) chacha20_emit_slice(i / 2, *before, out);
+        if (i == 8) chacha20_lanes_of_items(*next, *behind);
+      }
+      W x[16] = {a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3};
 #pragma GCC unroll 16
       for (int i = 0; i < 16; i++)
         x[i] = wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load(initial->w[i]));
@@ -183,8 +191,8 @@ MEGASEAL_INLINE void chacha20_packed_groups(Source& source, u32 num) {
       ChaCha20Words<W>* const used = initial;
       initial = next, next = used;
     }
-    chacha20_emit_slice<0>(*before, out), chacha20_emit_slice<1>(*before, out);
-    chacha20_emit_slice<2>(*before, out), chacha20_emit_slice<3>(*before, out);
+    for (int slice = 0; slice < 4; slice++) chacha20_emit_slice(slice, *before, out);
+    side.emitted(num);
   }
 }
 

@@ -7,7 +7,7 @@ namespace megaseal {
 const KernelTable avx2_table = {
     .name = "avx2",
     .lanes = 8,
-    .tile_items = 64,
+    .tile_items = 256,
     .chacha20poly1305_seal = avx2::chacha20poly1305_seal,
     .chacha20poly1305_open = avx2::chacha20poly1305_open,
     .secretbox_seal = avx2::secretbox_seal,

@@ -8,11 +8,13 @@
 MEGASEAL_KERNELS_BEGIN
 
 struct Tuning {
-  static constexpr u64 max_packed_len = 2048;
-  static constexpr u32 min_messages = 4, min_opened = 6, min_items = 13;
+  static constexpr u64 max_sealed_len = 16384, max_opened_len = 4096;
+  static constexpr u32 min_messages = 4, min_opened = 6;
   static constexpr u32 min_items_of_three = ~u32(0), max_items_of_three = 0;  // never
   static constexpr u64 max_short_len = 448;
   static constexpr u64 max_horner_len = 400;
+  static constexpr bool is_woven = true;
+  static constexpr int woven_blocks = 2;
   static constexpr u32 horner_groups = 2;
   // Deeper than the frames below a slot, as -fstack-usage shows them: of one of the shortest messages alone, of a short
   // one, of any that the MAC does not go along, of a long one; of a few messages side by side, of many.

@@ -7,7 +7,7 @@ namespace megaseal {
 const KernelTable avx512_table = {
     .name = "avx512",
     .lanes = 16,
-    .tile_items = 64,
+    .tile_items = 256,
     .chacha20poly1305_seal = avx512::chacha20poly1305_seal,
     .chacha20poly1305_open = avx512::chacha20poly1305_open,
     .secretbox_seal = avx512::secretbox_seal,

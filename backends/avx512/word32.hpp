@@ -114,14 +114,13 @@ template <int kSlice>
 MEGASEAL_INLINE void transpose_first(W32x16* x) {
   transpose_in_quarters(x[4 * kSlice].v, x[4 * kSlice + 1].v, x[4 * kSlice + 2].v, x[4 * kSlice + 3].v);
 }
-template <int kSlice>
-MEGASEAL_INLINE void transpose_second(W32x16* x) {
-  transpose_quarters(x[kSlice].v, x[4 + kSlice].v, x[8 + kSlice].v, x[12 + kSlice].v);
-}
+/// The slice's four words stand together here.
+MEGASEAL_INLINE void transpose_second(W32x16 (&x)[4]) { transpose_quarters(x[0].v, x[1].v, x[2].v, x[3].v); }
 /// After both, the block of lane 4·j + r stands in word r + 4·j.
 MEGASEAL_INLINE void transpose(W32x16* x) {
   transpose_first<0>(x), transpose_first<1>(x), transpose_first<2>(x), transpose_first<3>(x);
-  transpose_second<0>(x), transpose_second<1>(x), transpose_second<2>(x), transpose_second<3>(x);
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) transpose_quarters(x[i].v, x[4 + i].v, x[8 + i].v, x[12 + i].v);
 }
 
 /// Four lanes to a quarter: row by row, four ChaCha20 blocks side by side.

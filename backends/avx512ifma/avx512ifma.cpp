@@ -7,7 +7,7 @@ namespace megaseal {
 const KernelTable avx512ifma_table = {
     .name = "avx512ifma",
     .lanes = 16,
-    .tile_items = 64,
+    .tile_items = 256,
     .chacha20poly1305_seal = avx512ifma::chacha20poly1305_seal,
     .chacha20poly1305_open = avx512ifma::chacha20poly1305_open,
     .secretbox_seal = avx512ifma::secretbox_seal,
