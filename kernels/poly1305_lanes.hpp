@@ -227,44 +227,47 @@ struct Poly1305Lanes {
         }
       }
       const bool whole = begun && (!odd || b + step < end);
-      Elem e[G][4];
+      // Four blocks of each lane, left in memory: there are registers for the accumulators or for these.
+      W q[G][8], last_top = W::splat(F::top_bit);
 #pragma GCC unroll 4
       for (int g = 0; g < G; g++) {
-        W q[8];
+        if (whole)
+          load_whole(q[g], j[g], start[g], b);
+        else
+          load_part(q[g], j[g], start[g], b);
+        if constexpr (kBox)
+          if (!whole && b + step == end) q[g][6] = q[g][6] | mark[g].lo, q[g][7] = q[g][7] | mark[g].hi;
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) in_memory(q[g][i]);
+      }
+      const auto block = [&](int g, int k) __attribute__((always_inline)) {
+        Elem e = F::from(q[g][2 * k], q[g][2 * k + 1]);
+        const W top = kBox && k == 3 && !whole && b + step == end ? mark[g].top : last_top;
         if (whole) {
-          load_whole(q, j[g], start[g], b);
-          blocks_of(e[g], q, W::splat(F::top_bit));
+          F::add_top(e, top);
         } else {
-          load_part(q, j[g], start[g], b);
-          W top = W::splat(F::top_bit), last_top = top;
-          if constexpr (kBox)
-            if (b + step == end) {
-              q[6] = q[6] | mark[g].lo, q[7] = q[7] | mark[g].hi;
-              last_top = mark[g].top;
-            }
-#pragma GCC unroll 4
-          for (int k = 0; k < 4; k++) {
-            const W at = W::splat(u64(b + k));
-            e[g][k] = F::from(q[2 * k], q[2 * k + 1]);
-            F::add_top(e[g][k], if_at_least(at, begin[g], k == 3 ? last_top : top));
-            if (any_aad) join_at(e[g][k], at, begin[g], head[g]);
-          }
+          const W at = W::splat(u64(b + k));
+          F::add_top(e, if_at_least(at, begin[g], top));
+          if (any_aad) join_at(e, at, begin[g], head[g]);
         }
-        if constexpr (kPowers) {
+        return e;
+      };
+      if constexpr (kPowers) {
+#pragma GCC unroll 4
+        for (int g = 0; g < G; g++) {
           auto t = F::no_sum();
-          F::mul_add(t, e[g][1], m[g][2]);
-          F::mul_add(t, e[g][2], m[g][1]);
-          F::mul_add(t, e[g][3], m[g][0]);
-          F::mul_add(t, plus(e[g][0], h[g]), m[g][3]);
+          F::mul_add(t, block(g, 1), m[g][2]);
+          F::mul_add(t, block(g, 2), m[g][1]);
+          F::mul_add(t, block(g, 3), m[g][0]);
+          F::mul_add(t, plus(block(g, 0), h[g]), m[g][3]);
           h[g] = F::reduce(t);
         }
-      }
-      if constexpr (!kPowers) {
+      } else {
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++)
           if (earliest <= b + k)
 #pragma GCC unroll 4
-            for (int g = 0; g < G; g++) h[g] = mul(plus(h[g], e[g][k]), m[g][0]);
+            for (int g = 0; g < G; g++) h[g] = mul(plus(h[g], block(g, k)), m[g][0]);
       }
     }
 

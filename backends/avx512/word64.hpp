@@ -54,6 +54,8 @@ struct W64x8 {
 
   /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
   friend MEGASEAL_INLINE void pin(W64x8& x) { __asm__ volatile("" : "+v"(x.v)); }
+  /// Leaves x in memory: its next use reads it there.
+  friend MEGASEAL_INLINE void in_memory(W64x8& x) { __asm__ volatile("" : "+m"(x.v)); }
 
   // ---- Rows: 64 bytes of each lane's message, to be turned into words across lanes ----
 

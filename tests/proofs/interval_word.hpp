@@ -108,6 +108,7 @@ struct IntervalWord {
     *p = lo;
   }
   friend void pin(IntervalWord&) {}
+  friend void in_memory(IntervalWord&) {}
   /// Messages and keys may be anything.
   struct Row {};
   static Row row(const u8*) { return {}; }
