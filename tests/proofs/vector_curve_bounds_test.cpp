@@ -1,0 +1,101 @@
+// For all secrets and all points: no exact operation of the vector backends' X25519 can wrap, and no factor is wider
+// than its multiplier.
+#include <gtest/gtest.h>
+
+#define MEGASEAL_ISA proof
+#include "edwards25519_base_w6.hpp"
+#include "interval_word.hpp"
+#include "kernels/edwards25519_comb.hpp"
+#include "kernels/field_5x51_madd.hpp"
+#include "kernels/x25519_pair.hpp"
+
+namespace megaseal::proof {
+namespace {
+
+using Madd = Field5x51Madd<IntervalWord>;
+
+void expect_proved(long at_least) {
+  Ledger& ledger = Ledger::get();
+  EXPECT_GT(ledger.checks, at_least);  // the kernels did run over this word
+  for (const std::string& f : ledger.failures) ADD_FAILURE() << "not proved: " << f;
+  ledger = {};
+}
+void expect_reported() {
+  EXPECT_FALSE(Ledger::get().failures.empty());
+  Ledger::get() = {};
+}
+
+// The slots themselves, from bytes to bytes: three items, so that two go side by side and one by itself.
+template <class F, class Ladders = LadderSingly<F>>
+void run_shared() {
+  u8 bytes[3 * 32] = {}, status[3] = {};
+  const X25519Tile tile{
+      .num = 3, .secrets = {bytes, 32}, .points = {bytes, 32}, .out = bytes, .status = status};
+  x25519_shared_tile<F, 3, Ladders>(tile);
+}
+template <class F>
+void run_public() {
+  using BaseComb = Comb<F, 6, 43>;
+  static constexpr typename BaseComb::Table table = BaseComb::pack(edwards25519_base_w6);
+  u8 bytes[3 * 32] = {};
+  const X25519Tile tile{.num = 3, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  x25519_public_tile<F, BaseComb, 2>(tile, table);
+}
+template <class F>
+void run_comb_with_doublings() {
+  using Few = Comb<F, 6, 44, 4>;
+  static constexpr typename Few::Table table = {};
+  u8 bytes[32] = {};
+  const X25519Tile tile{.num = 1, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  x25519_public_tile<F, Few, 1>(tile, table);
+}
+
+TEST(MaddCurveBounds, X25519Shared) {
+  run_shared<Madd>();
+  expect_proved(500'000);
+}
+TEST(MaddCurveBounds, X25519SharedTwoVectorsAtATime) {
+  run_shared<Madd, LaddersPaired<Madd>>();
+  expect_proved(500'000);
+}
+TEST(MaddCurveBounds, X25519Public) {
+  run_public<Madd>();
+  expect_proved(80'000);
+}
+TEST(MaddCurveBounds, CombWithDoublings) {
+  run_comb_with_doublings<Madd>();
+  expect_proved(40'000);
+}
+
+// Negative controls: each leaves out one thing that the bounds rest on.
+struct NoCarry : Madd {
+  static Elem norm(const Prod& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
+};
+struct SmallBias : Madd {
+  static Prod sub(const Prod& a, const Prod& b) {
+    Prod r;
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (IntervalWord::splat(limb_mask << 5) - b.l[i]);
+    return r;
+  }
+};
+struct NoBias : Madd {
+  static Prod mul_biased(const Elem& a, const Elem& b) { return mul(a, b); }
+};
+struct NoBiasInSquares : Madd {
+  static Prod sqr_biased(const Elem& a) { return sqr(a); }
+};
+TEST(MaddCurveBounds, PlantedDefectsAreReported) {
+  run_shared<NoCarry>();
+  expect_reported();
+  run_public<NoCarry>();
+  expect_reported();
+  run_public<SmallBias>();
+  expect_reported();
+  run_shared<NoBias>();
+  expect_reported();
+  run_shared<NoBiasInSquares>();
+  expect_reported();
+}
+
+}  // namespace
+}  // namespace megaseal::proof
