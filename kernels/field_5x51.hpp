@@ -97,6 +97,7 @@ struct Field5x51 : Limbs5x51<Word> {
   static MEGASEAL_INLINE Prod mul_biased(const Elem& a, const Elem& b) { return mul(a, b); }
   static MEGASEAL_INLINE Prod sqr_biased(const Elem& a) { return sqr(a); }
   static MEGASEAL_INLINE Prod sub_biased(const Prod& a, const Prod& b) { return sub(a, b); }
+  static MEGASEAL_INLINE Prod sub_of_biased(const Prod& a, const Prod& b) { return sub(a, b); }
   // Nor is there anything to prepare in a factor of many products.
   using Fixed = Elem;
   static MEGASEAL_INLINE Fixed fixed(const Elem& a) { return a; }

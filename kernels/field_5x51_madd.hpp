@@ -29,6 +29,8 @@ struct Field5x51Madd : Limbs5x51<Word> {
   // ---- From Prod to Elem
 
   // What to carry, by limb.
+  struct Limbs;
+  using BiasedLimbs = Limbs;
   struct Limbs {
     const Prod& a;
     MEGASEAL_INLINE W operator()(int i) const { return a.l[i]; }
@@ -94,6 +96,14 @@ struct Field5x51Madd : Limbs5x51<Word> {
     Prod r;
 #pragma GCC unroll 5
     for (int i = 0; i < 5; i++) r.l[i] = a.l[i] - b.l[i];
+    return r;
+  }
+
+  /// a - b, where b is `biased` and a is not.
+  static MEGASEAL_INLINE Prod sub_of_biased(const Prod& a, const Prod& b) {
+    Prod r;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (W::splat(2 * bias(i)) - b.l[i]);
     return r;
   }
 

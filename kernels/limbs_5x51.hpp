@@ -1,11 +1,13 @@
 // What the fields in five limbs of 51 bits share: elements of GF(2^255 - 19) as l0 + l1 2^51 + … + l4 2^204, their
 // conversions, selection and table look-up. How they multiply is each field's own.
 //
-// Two types keep carries lazy, so that formulas say where a field may need a carry and each field decides what that
+// Types keep carries lazy, so that formulas say where a field may need a carry and each field decides what that
 // costs:
 //
-//   Prod   a product, or a sum or difference of a few
-//   Elem   what may be multiplied
+//   Elem     what may be multiplied
+//   Prod     a product, or a sum or difference of a few
+//   Biased   a Prod from which another product may be subtracted without more ado: one with a multiple of p on top
+//            where the field's sums start there, and the Prod that it is where that would gain nothing
 #pragma once
 #include "kernels/field_ops.hpp"
 
@@ -24,6 +26,7 @@ struct Limbs5x51 {
   struct Prod {
     W l[5];
   };
+  using Biased = Prod;
 
   // ---- Constants and conversions
 
@@ -96,6 +99,8 @@ struct Limbs5x51 {
     return (a.l[0] | a.l[1] | a.l[2] | a.l[3] | a.l[4]).is_zero();
   }
 
+  /// What a Prod has to be for norm() to give a factor of any kind. Fields with signed limbs have something to do here.
+  static MEGASEAL_INLINE Prod centred(const Prod& a) { return a; }
   static MEGASEAL_INLINE Prod widen(const Elem& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
   /// mask ? b : a
   static MEGASEAL_INLINE Elem select(Mask mask, const Elem& a, const Elem& b) {

@@ -62,18 +62,21 @@ struct Ladder {
   using Mask = typename F::Mask;
   using Elem = typename F::Elem;
   using Prod = typename F::Prod;
+  using Biased = typename F::Biased;
   static constexpr u64 a24 = 121665;  // (486662 - 2) / 4
 
   /// The point that the last step doubled, and the point that it added.
   struct State {
-    Prod xd, zd, xs, zs;
+    Biased xd, xs;
+    Prod zd, zs;
   };
 
   /// (X : Z) <- 2 (X : Z)
-  static MEGASEAL_INLINE void dbl(Prod& x, Prod& z) {
-    const Elem a = F::norm(F::add(x, z)), b = F::norm(F::sub(x, z));
-    const Prod aa = F::sqr(a), bb = F::sqr(b);
-    const Elem e = F::norm(F::sub(aa, bb));
+  static MEGASEAL_INLINE void dbl(Biased& x, Prod& z) {
+    const Elem a = F::norm(F::add(x, z)), b = F::norm(F::sub_biased(x, z));
+    const Biased aa = F::sqr_biased(a);
+    const Prod bb = F::sqr(b);
+    const Elem e = F::norm(F::sub_biased(aa, bb));
     x = F::mul_biased(F::norm(aa), F::norm(bb));
     z = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
   }
@@ -85,10 +88,11 @@ struct Ladder {
     const Elem c = F::norm(F::add(s.xs, s.zs)), d = F::norm(F::sub_biased(s.xs, s.zs));
     const Elem a = F::norm(F::add(s.xd, s.zd)), b = F::norm(F::sub_biased(s.xd, s.zd));
     const Elem doubled_sum = F::select(swap, a, c), doubled_diff = F::select(swap, b, d);
-    const Prod da = F::mul_biased(d, a), cb = F::mul(c, b);
+    const Biased da = F::mul_biased(d, a);
+    const Prod cb = F::mul(c, b);
     const Elem diff = F::norm(F::sub_biased(da, cb)), sum = F::norm(F::add(da, cb));
-    const Prod aa = F::sqr_biased(doubled_sum), bb = F::sqr(doubled_diff);
-    const Prod tt = F::sqr(diff);
+    const Biased aa = F::sqr_biased(doubled_sum);
+    const Prod bb = F::sqr(doubled_diff), tt = F::sqr(diff);
     const Elem e = F::norm(F::sub_biased(aa, bb));
     s.xs = F::sqr_biased(sum);
     s.xd = F::mul_biased(F::norm(aa), F::norm(bb));
@@ -114,7 +118,7 @@ struct Ladder {
   }
   /// After bit 3, R0 is the point last doubled where that bit is clear, else the sum. Bits 2, 1, 0 are clear: three
   /// doublings, without the sums.
-  static MEGASEAL_INLINE void finish(Prod& x, Prod& z, const State& s, const W (&scalar)[4]) {
+  static MEGASEAL_INLINE void finish(Biased& x, Prod& z, const State& s, const W (&scalar)[4]) {
     const Mask bit3 = scalar[0].template bit<3>();
     x = F::select(bit3, s.xd, s.xs);
     z = F::select(bit3, s.zd, s.zs);
@@ -125,7 +129,7 @@ struct Ladder {
 
   /// (x : z) <- scalar · u. Pre: scalar clamped. z is 0 for the neutral element. (x, z are factors for
   /// F::norm.)
-  static MEGASEAL_NOINLINE void run(Prod& x, Prod& z, const Elem& u, const W (&scalar)[4]) {
+  static MEGASEAL_NOINLINE void run(Biased& x, Prod& z, const Elem& u, const W (&scalar)[4]) {
     W swaps[4];
     swap_bits(swaps, scalar);
     const typename F::Fixed x1 = F::fixed(u);
@@ -155,10 +159,11 @@ MEGASEAL_NOINLINE void x25519_ladder_group(typename F::Elem& x, typename F::Elem
   Lanes<W>::load(scalar, tile.secrets, first, num);
   Lanes<W>::load(point, tile.points, first, num);
   clamp(scalar);
-  typename F::Prod px, pz;
+  typename F::Biased px;
+  typename F::Prod pz;
   Ladder<F>::run(px, pz, F::from_words(point), scalar);
   x = F::norm(px);
-  z = F::norm(pz);
+  z = F::norm(F::centred(pz));
   wipe(scalar, sizeof scalar);
 }
 

@@ -16,12 +16,14 @@ struct LadderPair {
   using Mask = typename F::Mask;
   using Elem = typename F::Elem;
   using Prod = typename F::Prod;
+  using Biased = typename F::Biased;
 
   /// One vector within a step; names as in Ladder::step.
   struct Lane {
     typename F::Fixed x1;
     State s;
-    Prod da, cb, aa, bb, tt, gg;
+    Biased da, aa, gg;
+    Prod cb, bb, tt;
     Elem a, b, c, d, doubled_sum, doubled_diff, sum, diff, e, g, aan, bbn, ttn;
   };
 
@@ -82,7 +84,7 @@ struct LadderPair {
     auto diff = F::norming(q.diff, typename F::BiasedDifference{q.da, q.cb});
     auto sum = F::norming(q.sum, typename F::Sum{q.da, q.cb});
     auto e = F::norming(q.e, typename F::BiasedDifference{q.aa, q.bb});
-    auto aa = F::norming(q.aan, typename F::Limbs{q.aa});
+    auto aa = F::norming(q.aan, typename F::BiasedLimbs{q.aa});
     auto bb = F::norming(q.bbn, typename F::Limbs{q.bb});
     p.da = F::template mul<true>(p.d, p.a, both(diff, e));
     p.cb = F::mul(p.c, p.b, both(sum, bb));
@@ -94,10 +96,10 @@ struct LadderPair {
     auto diff = F::norming(p.diff, typename F::BiasedDifference{p.da, p.cb});
     auto sum = F::norming(p.sum, typename F::Sum{p.da, p.cb});
     auto e = F::norming(p.e, typename F::BiasedDifference{p.aa, p.bb});
-    auto aa = F::norming(p.aan, typename F::Limbs{p.aa});
+    auto aa = F::norming(p.aan, typename F::BiasedLimbs{p.aa});
     auto bb = F::norming(p.bbn, typename F::Limbs{p.bb});
     auto ttn = F::norming(q.ttn, typename F::Limbs{q.tt});
-    auto g = F::norming(q.g, typename F::Limbs{q.gg});
+    auto g = F::norming(q.g, typename F::BiasedLimbs{q.gg});
     q.tt = F::sqr(q.diff, spread(diff));
     q.s.xs = F::template sqr<true>(q.sum, spread(sum));
     q.s.xd = F::template mul<true>(q.aan, q.bbn, both(ttn, e));
@@ -112,7 +114,7 @@ struct LadderPair {
     auto c = F::norming(q.c, typename F::Sum{q.s.xs, q.s.zs});
     auto d = F::norming(q.d, typename F::BiasedDifference{q.s.xs, q.s.zs});
     auto ttn = F::norming(p.ttn, typename F::Limbs{p.tt});
-    auto g = F::norming(p.g, typename F::Limbs{p.gg});
+    auto g = F::norming(p.g, typename F::BiasedLimbs{p.gg});
     Selection selection{q, swap};
     p.tt = F::sqr(p.diff, spread(c));
     p.s.xs = F::template sqr<true>(p.sum, spread(d));
@@ -136,7 +138,8 @@ struct LadderPair {
 
   /// Ladder::run for two. p runs half a step ahead of itself: its sums, and the first products of q, belong to the step
   /// that the loop is about to finish.
-  static MEGASEAL_NOINLINE void run(Prod (&x)[2], Prod (&z)[2], const Elem (&u)[2], const W (&scalar)[2][4]) {
+  static MEGASEAL_NOINLINE void run(Biased (&x)[2], Prod (&z)[2], const Elem (&u)[2],
+                                    const W (&scalar)[2][4]) {
     Lane p, q;
     W p_swaps[4], q_swaps[4];
     One::swap_bits(p_swaps, scalar[0]);
@@ -175,7 +178,8 @@ MEGASEAL_NOINLINE void x25519_ladder_pair(typename F::Elem* x, typename F::Elem*
   constexpr u32 lanes = u32(W::lanes);
   W scalar[2][4], point[4];
   typename F::Elem u[2];
-  typename F::Prod px[2], pz[2];
+  typename F::Biased px[2];
+  typename F::Prod pz[2];
   for (u32 g = 0; g < 2; g++) {
     Lanes<W>::load(scalar[g], tile.secrets, first + g * lanes, num - g * lanes);
     Lanes<W>::load(point, tile.points, first + g * lanes, num - g * lanes);
@@ -183,7 +187,7 @@ MEGASEAL_NOINLINE void x25519_ladder_pair(typename F::Elem* x, typename F::Elem*
     u[g] = F::from_words(point);
   }
   LadderPair<F>::run(px, pz, u, scalar);
-  for (int g = 0; g < 2; g++) x[g] = F::norm(px[g]), z[g] = F::norm(pz[g]);
+  for (int g = 0; g < 2; g++) x[g] = F::norm(px[g]), z[g] = F::norm(F::centred(pz[g]));
   wipe(scalar, sizeof scalar);
 }
 

@@ -1,5 +1,6 @@
 // The X25519 slots: against libsodium, on hostile and unusual points, and a hostile one in each position of a tile.
 #include <algorithm>
+#include <cfenv>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/points.hpp"
@@ -161,6 +162,30 @@ TEST_P(X25519Slots, SecretsAreClamped) {
   EXPECT_EQ(result.out[2], result.out[1]);
   const X25519Result publics = run_x25519(table().x25519_public, {clamped, unclamped}, {}, 2);
   EXPECT_EQ(publics.out[0], publics.out[1]);
+}
+
+// Some backends multiply in the floating-point unit. How the caller has set it up is neither here nor there, and stays.
+TEST_P(X25519Slots, CallersFloatingPointEnvironmentDoesNotMatter) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const std::vector<Bytes> secrets = many(random, 20), points = many(random, 20);
+  const X25519Result expected = shared(secrets, points);
+  const X25519Result expected_publics = run_x25519(table().x25519_public, secrets, {}, 20);
+  for (const int rounding : {FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO}) {
+    std::fenv_t before;
+    ASSERT_EQ(std::fegetenv(&before), 0);
+    std::feclearexcept(FE_ALL_EXCEPT);
+    std::fesetround(rounding);
+    const X25519Result result = shared(secrets, points);
+    const X25519Result publics = run_x25519(table().x25519_public, secrets, {}, 20);
+    const int rounding_after = std::fegetround(), flags_after = std::fetestexcept(FE_ALL_EXCEPT);
+    std::fesetenv(&before);
+    EXPECT_EQ(result.out, expected.out);
+    EXPECT_EQ(publics.out, expected_publics.out);
+    EXPECT_EQ(rounding_after, rounding);
+    EXPECT_EQ(flags_after, 0);
+  }
 }
 
 MEGASEAL_ON_EVERY_BACKEND(X25519Slots);

@@ -4,8 +4,10 @@
 
 #define MEGASEAL_ISA proof
 #include "edwards25519_base_w6.hpp"
+#include "interval_real.hpp"
 #include "interval_word.hpp"
 #include "kernels/edwards25519_comb.hpp"
+#include "kernels/field_5x51_fma.hpp"
 #include "kernels/field_5x51_madd.hpp"
 #include "kernels/x25519_pair.hpp"
 
@@ -13,6 +15,7 @@ namespace megaseal::proof {
 namespace {
 
 using Madd = Field5x51Madd<IntervalWord>;
+using Fma = Field5x51Fma<IntervalWord, IntervalReal>;
 
 void expect_proved(long at_least) {
   Ledger& ledger = Ledger::get();
@@ -72,9 +75,9 @@ struct NoCarry : Madd {
   static Elem norm(const Prod& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
 };
 struct SmallBias : Madd {
-  static Prod sub(const Prod& a, const Prod& b) {
+  static Prod sub_of_biased(const Prod& a, const Prod& b) {
     Prod r;
-    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (IntervalWord::splat(limb_mask << 5) - b.l[i]);
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (IntervalWord::splat(limb_mask << 10) - b.l[i]);
     return r;
   }
 };
@@ -94,6 +97,75 @@ TEST(MaddCurveBounds, PlantedDefectsAreReported) {
   run_shared<NoBias>();
   expect_reported();
   run_shared<NoBiasInSquares>();
+  expect_reported();
+}
+
+TEST(FmaCurveBounds, X25519Shared) {
+  run_shared<Fma>();
+  expect_proved(500'000);
+}
+TEST(FmaCurveBounds, X25519Public) {
+  run_public<Fma>();
+  expect_proved(80'000);
+}
+TEST(FmaCurveBounds, CombWithDoublings) {
+  run_comb_with_doublings<Fma>();
+  expect_proved(40'000);
+}
+
+// What the field's description says of the two kinds of factors.
+TEST(FmaCurveBounds, FactorsMayBeOfTheSecondKindOnOneSide) {
+  const int64_t more = int64_t(1) << 16, first = (int64_t(1) << 50) + more,
+                second = (int64_t(1) << 51) + more;
+  Fma::Elem a, b;
+  for (auto& limb : a.l) limb = {-first, first};
+  for (auto& limb : b.l) limb = {0, second};
+  Fma::mul(a, b);
+  Fma::mul_biased(b, a);
+  Fma::sqr(a);
+  expect_proved(100);
+  Fma::mul(b, b);
+  expect_reported();
+  Fma::sqr(b);
+  expect_reported();
+}
+
+struct FmaNoCentre : Fma {  // norm() without signed limbs
+  static Biased mul_biased(const Elem& a, const Elem& b) {
+    Biased r = Fma::mul_biased(a, b);
+    for (auto& limb : r.l) limb = limb - IntervalWord::splat(u64(1) << 50);
+    return r;
+  }
+  static Elem norm(const Prod& a) { return Fma::norm(a); }
+  static Elem norm(const Biased& a) { return Fma::norm(Prod{{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}); }
+};
+struct FmaNoBias : Fma {
+  static Biased mul_biased(const Elem& a, const Elem& b) {
+    const Prod p = mul(a, b);
+    return {{p.l[0], p.l[1], p.l[2], p.l[3], p.l[4]}};
+  }
+};
+struct FmaNoBiasInSquares : Fma {
+  static Biased sqr_biased(const Elem& a) {
+    const Prod p = sqr(a);
+    return {{p.l[0], p.l[1], p.l[2], p.l[3], p.l[4]}};
+  }
+};
+struct FmaUncentredDenominators : Fma {
+  static Prod centred(const Prod& a) { return a; }
+};
+TEST(FmaCurveBounds, PlantedDefectsAreReported) {
+  run_shared<FmaNoCentre>();
+  expect_reported();
+  run_public<FmaNoCentre>();
+  expect_reported();
+  run_shared<FmaNoBias>();
+  expect_reported();
+  run_public<FmaNoBias>();
+  expect_reported();
+  run_shared<FmaNoBiasInSquares>();
+  expect_reported();
+  run_shared<FmaUncentredDenominators>();
   expect_reported();
 }
 
