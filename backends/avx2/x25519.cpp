@@ -1,7 +1,7 @@
 // X25519 of AVX2: four lanes, radix 2^51 by fused multiply-add of doubles.
-#include "backends/scalar/x25519.hpp"
 #include "backends/avx2/avx2.hpp"
 #include "backends/avx2/real64.hpp"
+#include "backends/scalar/scalar.hpp"
 #include "edwards25519_base_w6.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/lane_inversion.hpp"
@@ -13,14 +13,19 @@ namespace {
 using Real = F64x4;
 using Field = WithLaneInversion<Field5x51Fma<W64x4, Real>>;
 
+struct Portable {
+  static MEGASEAL_INLINE void x25519_shared(const X25519Tile* tile) { scalar::x25519_shared(tile); }
+  static MEGASEAL_INLINE void x25519_public(const X25519Tile* tile) { scalar::x25519_public(tile); }
+};
+
 /// Measured; README.md has the figures.
 struct Tuning {
   static constexpr int groups = 16;  // vectors
-  static constexpr u32 min_shared = 2, min_public = 2;
+  static constexpr u32 min_shared = 2, min_public = 1;
   // Deeper than the frames below a slot, as -fstack-usage shows them.
-  static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888, alone_dead_bytes = 4096;
+  static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888;
 };
-using Slots = X25519Lanes<Field, OneLane, Tuning>;
+using Slots = X25519Lanes<Field, Portable, Tuning>;
 
 // 165 KB.
 using BaseComb = Comb<Field, 6, 43>;

@@ -22,17 +22,31 @@ class X25519Slots : public BackendTest {
   }
 };
 
+// 10^5 of each.
 TEST_P(X25519Slots, RandomAgainstLibsodium) {
   MEGASEAL_NEEDS_SLOT(x25519_shared);
   Random random;
-  for (size_t round = 0; round < 8; ++round) {
-    const std::vector<Bytes> secrets = many(random, 128), points = many(random, 128);
+  for (size_t done = 0, num = 0; done < 100'000; done += num) {
+    num = 1 + random.below(400);
+    const std::vector<Bytes> secrets = many(random, num), points = many(random, num);
     const X25519Result result = shared(secrets, points);
-    for (size_t i = 0; i < secrets.size(); ++i) {
-      SCOPED_TRACE("secret " + to_hex(secrets[i]) + ", point " + to_hex(points[i]));
-      ASSERT_EQ(result.out[i], reference::x25519(secrets[i], points[i]));
+    for (size_t i = 0; i < num; ++i) {
+      ASSERT_EQ(result.out[i], reference::x25519(secrets[i], points[i]))
+          << "secret " << to_hex(secrets[i]) << ", point " << to_hex(points[i]);
       ASSERT_EQ(result.status[i], ItemStatus::ok);
     }
+  }
+}
+
+TEST_P(X25519Slots, RandomPublicKeysAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  for (size_t done = 0, num = 0; done < 100'000; done += num) {
+    num = 1 + random.below(400);
+    const std::vector<Bytes> secrets = many(random, num);
+    const X25519Result result = run_x25519(table().x25519_public, secrets, {}, num);
+    for (size_t i = 0; i < num; ++i)
+      ASSERT_EQ(result.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
   }
 }
 
@@ -103,6 +117,89 @@ TEST_P(X25519Slots, HostilePointInEachPositionFailsAlone) {
           << i << " beside " << bad;
       ASSERT_EQ(result.out[i], i == bad ? Bytes(32) : clean.out[i]) << i << " beside " << bad;
     }
+  }
+}
+
+// Every unusual point in every lane: all of them in one tile, which is turned by one place at a time.
+TEST_P(X25519Slots, UnusualPointsInEachLane) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const Bytes secret = random.bytes(32);
+  std::vector<Bytes> points = low_order_all();
+  const size_t num_low = points.size();
+  for (const std::vector<Bytes>& more : {small_points(), noncanonical_good(), many(random, 20)})
+    points.insert(points.end(), more.begin(), more.end());
+  std::vector<Bytes> expected(num_low, Bytes(32, 0));
+  for (size_t i = num_low; i < points.size(); ++i) expected.push_back(reference::x25519(secret, points[i]));
+  for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
+    std::vector<Bytes> turned = points;
+    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
+    const X25519Result result = shared({secret}, turned);
+    for (size_t i = 0; i < points.size(); ++i) {
+      const size_t which = (i + turn) % points.size();
+      ASSERT_EQ(result.out[i], expected[which]) << to_hex(points[which]) << " in place " << i;
+      ASSERT_EQ(result.status[i], which < num_low ? ItemStatus::low_order : ItemStatus::ok);
+    }
+  }
+}
+
+// The same with secrets whose digits lie at their edges: all equal, all but one, and bits alone.
+TEST_P(X25519Slots, UnusualSecretsInEachLane) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const Bytes point = random.bytes(32);
+  std::vector<Bytes> secrets;
+  for (int byte = 0; byte < 256; byte += 17) secrets.push_back(Bytes(32, uint8_t(byte)));
+  // Four times the order of the base point, plus and minus four and twelve: twice such a multiple is nearly neutral.
+  for (const char* hex : {"b84fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "b04fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "c04fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "a84fd773698c49605973de8b7ae77b5300000000000000000000000000000040"})
+    secrets.push_back(from_hex(hex));
+  for (size_t bit = 3; bit < 255; bit += 7) {
+    secrets.push_back(Bytes(32, 0x00));
+    secrets.back()[bit / 8] = uint8_t(1 << bit % 8);
+    secrets.push_back(Bytes(32, 0xff));
+    secrets.back()[bit / 8] ^= uint8_t(1 << bit % 8);
+  }
+  std::vector<Bytes> expected, expected_publics;
+  for (const Bytes& secret : secrets) {
+    expected.push_back(reference::x25519(secret, point));
+    expected_publics.push_back(reference::x25519_public(secret));
+  }
+  for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
+    std::vector<Bytes> turned = secrets;
+    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
+    const X25519Result result = shared(turned, {point});
+    const X25519Result publics = run_x25519(table().x25519_public, turned, {}, turned.size());
+    for (size_t i = 0; i < secrets.size(); ++i) {
+      const size_t which = (i + turn) % secrets.size();
+      ASSERT_EQ(result.out[i], expected[which]) << to_hex(secrets[which]) << " in place " << i;
+      ASSERT_EQ(publics.out[i], expected_publics[which]) << to_hex(secrets[which]) << " in place " << i;
+    }
+  }
+}
+
+// Whatever is left over of a tile, beside vectors that are full and in groups of every size.
+TEST_P(X25519Slots, EveryNumberOfItems) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const std::vector<Bytes> secrets = many(random, 150), points = many(random, 150);
+  std::vector<Bytes> expected, expected_publics;
+  for (size_t i = 0; i < secrets.size(); ++i) {
+    expected.push_back(reference::x25519(secrets[i], points[i]));
+    expected_publics.push_back(reference::x25519_public(secrets[i]));
+  }
+  const auto first = [](const std::vector<Bytes>& all, size_t num) {
+    return std::vector<Bytes>(all.begin(), all.begin() + ptrdiff_t(num));
+  };
+  for (size_t num = 0; num <= 150; num += num < 70 ? 1 : 13) {
+    EXPECT_EQ(shared(first(secrets, num), first(points, num)).out, first(expected, num)) << num;
+    EXPECT_EQ(run_x25519(table().x25519_public, first(secrets, num), {}, num).out,
+              first(expected_publics, num))
+        << num;
   }
 }
 
