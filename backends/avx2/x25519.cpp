@@ -2,7 +2,7 @@
 #include "backends/avx2/avx2.hpp"
 #include "backends/avx2/real64.hpp"
 #include "backends/scalar/scalar.hpp"
-#include "edwards25519_base_w6.hpp"
+#include "edwards25519_base_w5.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/lane_inversion.hpp"
 #include "kernels/x25519_lanes.hpp"
@@ -27,9 +27,10 @@ struct Tuning {
 };
 using Slots = X25519Lanes<Field, Portable, Tuning>;
 
-// 165 KB.
-using BaseComb = Comb<Field, 6, 43>;
-constexpr BaseComb::Table base_table = BaseComb::pack(edwards25519_base_w6);
+// 100 KB. Six-bit digits (165 KB) take 3 % less time while the table stays in a cache of a megabyte, which not every
+// machine with AVX2 has; four-bit digits (61 KB) a fifth more.
+using BaseComb = Comb<Field, 5, 51>;
+constexpr BaseComb::Table base_table = BaseComb::pack(edwards25519_base_w5);
 
 }  // namespace
 

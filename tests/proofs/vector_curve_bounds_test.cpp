@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #define MEGASEAL_ISA proof
+#include "edwards25519_base_w5.hpp"
 #include "edwards25519_base_w6.hpp"
 #include "interval_real.hpp"
 #include "interval_word.hpp"
@@ -36,13 +37,17 @@ void run_shared() {
       .num = 3, .secrets = {bytes, 32}, .points = {bytes, 32}, .out = bytes, .status = status};
   x25519_shared_tile<F, 3, Ladders>(tile);
 }
+template <class F, class BaseComb>
+void run_public(const typename BaseComb::Table& table) {
+  u8 bytes[3 * 32] = {};
+  const X25519Tile tile{.num = 3, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  x25519_public_tile<F, BaseComb, 2>(tile, table);
+}
 template <class F>
 void run_public() {
   using BaseComb = Comb<F, 6, 43>;
   static constexpr typename BaseComb::Table table = BaseComb::pack(edwards25519_base_w6);
-  u8 bytes[3 * 32] = {};
-  const X25519Tile tile{.num = 3, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
-  x25519_public_tile<F, BaseComb, 2>(tile, table);
+  run_public<F, BaseComb>(table);
 }
 template <class F>
 void run_comb_with_doublings() {
@@ -106,6 +111,12 @@ TEST(FmaCurveBounds, X25519Shared) {
 }
 TEST(FmaCurveBounds, X25519Public) {
   run_public<Fma>();
+  expect_proved(80'000);
+}
+TEST(FmaCurveBounds, X25519PublicWithFiveBitDigits) {
+  using BaseComb = Comb<Fma, 5, 51>;
+  static constexpr BaseComb::Table table = BaseComb::pack(edwards25519_base_w5);
+  run_public<Fma, BaseComb>(table);
   expect_proved(80'000);
 }
 TEST(FmaCurveBounds, CombWithDoublings) {
