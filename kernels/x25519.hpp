@@ -187,6 +187,7 @@ MEGASEAL_NOINLINE void x25519_finish_group(const X25519Tile& tile, const typenam
 /// One vector after another.
 template <class F>
 struct LadderSingly {
+  static constexpr u32 at_a_time = 1;
   static MEGASEAL_INLINE void run(typename F::Elem* x, typename F::Elem* z, const X25519Tile& tile, u32 first,
                                   u32 end) {
     for (; first < end; first += u32(F::W::lanes))

@@ -1,5 +1,5 @@
-// The X25519 slots of a vector backend: whole vectors to its field, and a rest too small to be worth one to the portable
-// backend.
+// The X25519 slots of a vector backend: whole vectors to its field, and a rest too small to be worth one to a
+// backend of fewer lanes.
 #pragma once
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/wipe_stack.hpp"
@@ -18,15 +18,15 @@ MEGASEAL_INLINE X25519Tile part_of(const X25519Tile& tile, u32 first, u32 num) {
   return part;
 }
 
-/// Alone: slots of the portable backend. Tuning says, by measurement, how many vectors share an inversion, from how many
+/// Few: slots that serve fewer items better. Tuning says, by measurement, how many vectors share an inversion, from how many
 /// items on a vector is worth its time, and how deep the frames below go.
-template <class F, class Alone, class Tuning, class Ladders = LadderSingly<F>>
+template <class F, class Few, class Tuning, class Ladders = LadderSingly<F>>
 struct X25519Lanes {
   static MEGASEAL_INLINE void shared(const X25519Tile& tile) {
-    const u32 together = in_vectors(tile.num, Tuning::min_shared);
+    const u32 together = in_vectors(tile.num, Tuning::min_shared, Ladders::at_a_time);
     if (together < tile.num) {
       const X25519Tile rest = part_of(tile, together, tile.num - together);
-      Alone::x25519_shared(&rest);
+      Few::x25519_shared(&rest);
     }
     if (together) {
       x25519_shared_tile<F, Tuning::groups, Ladders>(part_of(tile, 0, together));
@@ -36,10 +36,10 @@ struct X25519Lanes {
   }
   template <class C>
   static MEGASEAL_INLINE void publics(const X25519Tile& tile, const typename C::Table& table) {
-    const u32 together = in_vectors(tile.num, Tuning::min_public);
+    const u32 together = in_vectors(tile.num, Tuning::min_public, 1);
     if (together < tile.num) {
       const X25519Tile rest = part_of(tile, together, tile.num - together);
-      Alone::x25519_public(&rest);
+      Few::x25519_public(&rest);
     }
     if (together) {
       x25519_public_tile<F, C, Tuning::groups>(part_of(tile, 0, together), table);
@@ -49,9 +49,10 @@ struct X25519Lanes {
   }
 
  private:
-  static MEGASEAL_INLINE u32 in_vectors(u32 num, u32 min_items) {
-    const u32 rest = num % u32(F::W::lanes);
-    return rest < min_items ? num - rest : num;
+  /// A vector that is not worth its time may still be worth its place beside another.
+  static MEGASEAL_INLINE u32 in_vectors(u32 num, u32 min_items, u32 at_a_time) {
+    const u32 rest = num % u32(F::W::lanes), vectors = num / u32(F::W::lanes);
+    return rest < min_items && vectors % at_a_time == 0 ? num - rest : num;
   }
 };
 

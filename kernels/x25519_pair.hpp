@@ -194,6 +194,7 @@ MEGASEAL_NOINLINE void x25519_ladder_pair(typename F::Elem* x, typename F::Elem*
 /// Two vectors at a time, and one by itself where it is left over: for x25519_shared_tile.
 template <class F>
 struct LaddersPaired {
+  static constexpr u32 at_a_time = 2;
   static MEGASEAL_INLINE void run(typename F::Elem* x, typename F::Elem* z, const X25519Tile& tile, u32 first,
                                   u32 end) {
     constexpr u32 lanes = u32(F::W::lanes);

@@ -13,7 +13,7 @@ namespace {
 using Real = F64x4;
 using Field = WithLaneInversion<Field5x51Fma<W64x4, Real>>;
 
-struct Portable {
+struct Few {
   static MEGASEAL_INLINE void x25519_shared(const X25519Tile* tile) { scalar::x25519_shared(tile); }
   static MEGASEAL_INLINE void x25519_public(const X25519Tile* tile) { scalar::x25519_public(tile); }
 };
@@ -25,7 +25,7 @@ struct Tuning {
   // Deeper than the frames below a slot, as -fstack-usage shows them.
   static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888;
 };
-using Slots = X25519Lanes<Field, Portable, Tuning>;
+using Slots = X25519Lanes<Field, Few, Tuning>;
 
 // 100 KB. Six-bit digits (165 KB) take 3 % less time while the table stays in a cache of a megabyte, which not every
 // machine with AVX2 has; four-bit digits (61 KB) a fifth more.
