@@ -103,6 +103,38 @@ struct Field5x51Fma {
     return r;
   }
 
+  // ---- Across lanes: for four numbers of one item (x25519_across.hpp)
+
+  /// In the lanes of LANES b's, else a's.
+  template <int LANES>
+  static MEGASEAL_INLINE Elem take_lanes(const Elem& a, const Elem& b) {
+    Elem r;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i].template take_lanes<LANES>(b.l[i]);
+    return r;
+  }
+  /// a + b in the lanes of LANES, else a.
+  template <int LANES>
+  static MEGASEAL_INLINE Biased add_lanes(const Biased& a, const Prod& b) {
+    Biased r;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + W::zero().template take_lanes<LANES>(b.l[i]);
+    return r;
+  }
+  /// Of lanes 2 k and 2 k + 1, in both: the difference in the lanes of DIFFERENCES, else the sum. Pre: limbs below
+  /// 1,020 · 2^51.
+  template <int DIFFERENCES>
+  static MEGASEAL_INLINE Biased sums_and_differences(const Biased& v) {
+    Biased r;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) {
+      const W a = v.l[i].even_lanes(), b = v.l[i].odd_lanes();
+      const W sum = a + (b - W::splat(centre)), difference = a + (W::splat(start(i, 0, 0, 1024, true)) - b);
+      r.l[i] = sum.template take_lanes<DIFFERENCES>(difference);
+    }
+    return r;
+  }
+
   // ---- From Prod to Elem
 
   /// Pre: limbs below 2^62. Post: with carries below 2^11, limbs below 2^51 + 2^11, limb 0 below 2^51 + 19 · 2^11 <

@@ -18,12 +18,15 @@ MEGASEAL_INLINE X25519Tile part_of(const X25519Tile& tile, u32 first, u32 num) {
   return part;
 }
 
-/// Few: slots that serve fewer items better. Tuning says, by measurement, how many vectors share an inversion, from how many
-/// items on a vector is worth its time, and how deep the frames below go.
+/// Few: slots that serve fewer items better. Tuning says, by measurement, how many vectors share an inversion, from how many items on a vector is
+/// worth its time, by itself or beside another, and how deep the frames below go.
 template <class F, class Few, class Tuning, class Ladders = LadderSingly<F>>
 struct X25519Lanes {
   static MEGASEAL_INLINE void shared(const X25519Tile& tile) {
-    const u32 together = in_vectors(tile.num, Tuning::min_shared, Ladders::at_a_time);
+    // A vector that is not worth its time may still be worth its place beside another.
+    const u32 vectors = tile.num / u32(F::W::lanes);
+    const u32 together =
+        in_vectors(tile.num, vectors % Ladders::at_a_time == 0 ? Tuning::min_shared : Tuning::min_beside);
     if (together < tile.num) {
       const X25519Tile rest = part_of(tile, together, tile.num - together);
       Few::x25519_shared(&rest);
@@ -36,7 +39,7 @@ struct X25519Lanes {
   }
   template <class C>
   static MEGASEAL_INLINE void publics(const X25519Tile& tile, const typename C::Table& table) {
-    const u32 together = in_vectors(tile.num, Tuning::min_public, 1);
+    const u32 together = in_vectors(tile.num, Tuning::min_public);
     if (together < tile.num) {
       const X25519Tile rest = part_of(tile, together, tile.num - together);
       Few::x25519_public(&rest);
@@ -49,10 +52,9 @@ struct X25519Lanes {
   }
 
  private:
-  /// A vector that is not worth its time may still be worth its place beside another.
-  static MEGASEAL_INLINE u32 in_vectors(u32 num, u32 min_items, u32 at_a_time) {
-    const u32 rest = num % u32(F::W::lanes), vectors = num / u32(F::W::lanes);
-    return rest < min_items && vectors % at_a_time == 0 ? num - rest : num;
+  static MEGASEAL_INLINE u32 in_vectors(u32 num, u32 min_items) {
+    const u32 rest = num % u32(F::W::lanes);
+    return rest < min_items ? num - rest : num;
   }
 };
 

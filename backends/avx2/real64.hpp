@@ -53,6 +53,11 @@ struct F64x4 {
   friend MEGASEAL_INLINE F64x4 select(W64x4::Mask mask, F64x4 a, F64x4 b) {
     return {_mm256_blendv_pd(a.v, b.v, _mm256_castsi256_pd(mask.m))};
   }
+  /// In the lanes of LANES b's, else this word's.
+  template <int LANES>
+  MEGASEAL_INLINE F64x4 take_lanes(F64x4 b) const {
+    return {_mm256_blend_pd(v, b.v, LANES)};
+  }
   /// Lane l takes what lane l ^ K had.
   template <int K>
   MEGASEAL_INLINE F64x4 swap_lanes() const {

@@ -136,6 +136,13 @@ struct W64x4 {
   }
   /// Lane 0.
   MEGASEAL_INLINE u64 first() const { return u64(_mm_cvtsi128_si64(_mm256_castsi256_si128(v))); }
+  /// In the lanes of LANES b's, else this word's. Lanes (0, 0, 2, 2), and (1, 1, 3, 3).
+  template <int LANES>
+  MEGASEAL_INLINE W64x4 take_lanes(W64x4 b) const {
+    return {_mm256_castpd_si256(_mm256_blend_pd(_mm256_castsi256_pd(v), _mm256_castsi256_pd(b.v), LANES))};
+  }
+  MEGASEAL_INLINE W64x4 even_lanes() const { return {_mm256_unpacklo_epi64(v, v)}; }
+  MEGASEAL_INLINE W64x4 odd_lanes() const { return {_mm256_unpackhi_epi64(v, v)}; }
   /// Bit K as a mask.
   template <int K>
   MEGASEAL_INLINE Mask bit() const {

@@ -5,6 +5,7 @@
 #include "edwards25519_base_w5.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/lane_inversion.hpp"
+#include "kernels/x25519_across.hpp"
 #include "kernels/x25519_lanes.hpp"
 
 namespace megaseal::avx2 {
@@ -13,17 +14,21 @@ namespace {
 using Real = F64x4;
 using Field = WithLaneInversion<Field5x51Fma<W64x4, Real>>;
 
-struct Few {
-  static MEGASEAL_INLINE void x25519_shared(const X25519Tile* tile) { scalar::x25519_shared(tile); }
-  static MEGASEAL_INLINE void x25519_public(const X25519Tile* tile) { scalar::x25519_public(tile); }
-};
-
 /// Measured; README.md has the figures.
 struct Tuning {
   static constexpr int groups = 16;  // vectors
-  static constexpr u32 min_shared = 2, min_public = 1;
+  static constexpr u32 min_shared = 2, min_beside = 2, min_public = 1;
   // Deeper than the frames below a slot, as -fstack-usage shows them.
-  static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888;
+  static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888, across_dead_bytes = 4096;
+};
+
+struct Few {
+  static MEGASEAL_INLINE void x25519_shared(const X25519Tile* tile) {
+    for (u32 i = 0; i < tile->num; i++) x25519_shared_across<Field>(*tile, i);
+    wipe_stack<Tuning::across_dead_bytes>();
+    wipe_registers();
+  }
+  static MEGASEAL_INLINE void x25519_public(const X25519Tile* tile) { scalar::x25519_public(tile); }
 };
 using Slots = X25519Lanes<Field, Few, Tuning>;
 

@@ -22,7 +22,7 @@ struct Few {
 /// Measured; README.md has the figures.
 struct Tuning {
   static constexpr int groups = 8;  // vectors
-  static constexpr u32 min_shared = 5, min_public = 5;
+  static constexpr u32 min_shared = 5, min_beside = 5, min_public = 5;
   // Deeper than the frames below a slot, as -fstack-usage shows them.
   static constexpr size_t shared_dead_bytes = 8192, public_dead_bytes = 5888;
 };

@@ -38,6 +38,22 @@ TEST_P(X25519Slots, RandomAgainstLibsodium) {
   }
 }
 
+// An item alone may be computed another way.
+TEST_P(X25519Slots, RandomOneByOneAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  for (size_t i = 0; i < 10'000; ++i) {
+    const Bytes secret = random.bytes(32), point = random.bytes(32);
+    ASSERT_EQ(shared({secret}, {point}).out[0], reference::x25519(secret, point))
+        << "secret " << to_hex(secret) << ", point " << to_hex(point);
+    if (i % 4 == 0) {
+      ASSERT_EQ(run_x25519(table().x25519_public, {secret}, {}, 1).out[0], reference::x25519_public(secret))
+          << to_hex(secret);
+    }
+  }
+}
+
 TEST_P(X25519Slots, RandomPublicKeysAgainstLibsodium) {
   MEGASEAL_NEEDS_SLOT(x25519_public);
   Random random;
@@ -131,6 +147,11 @@ TEST_P(X25519Slots, UnusualPointsInEachLane) {
     points.insert(points.end(), more.begin(), more.end());
   std::vector<Bytes> expected(num_low, Bytes(32, 0));
   for (size_t i = num_low; i < points.size(); ++i) expected.push_back(reference::x25519(secret, points[i]));
+  for (size_t i = 0; i < points.size(); ++i) {  // and alone
+    const X25519Result result = shared({secret}, {points[i]});
+    ASSERT_EQ(result.out[0], expected[i]) << to_hex(points[i]);
+    ASSERT_EQ(result.status[0], i < num_low ? ItemStatus::low_order : ItemStatus::ok);
+  }
   for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
     std::vector<Bytes> turned = points;
     std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
@@ -167,6 +188,10 @@ TEST_P(X25519Slots, UnusualSecretsInEachLane) {
   for (const Bytes& secret : secrets) {
     expected.push_back(reference::x25519(secret, point));
     expected_publics.push_back(reference::x25519_public(secret));
+  }
+  for (size_t i = 0; i < secrets.size(); ++i) {  // and alone
+    ASSERT_EQ(shared({secrets[i]}, {point}).out[0], expected[i]) << to_hex(secrets[i]);
+    ASSERT_EQ(run_x25519(table().x25519_public, {secrets[i]}, {}, 1).out[0], expected_publics[i]);
   }
   for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
     std::vector<Bytes> turned = secrets;
@@ -276,10 +301,12 @@ TEST_P(X25519Slots, CallersFloatingPointEnvironmentDoesNotMatter) {
     std::fesetround(rounding);
     const X25519Result result = shared(secrets, points);
     const X25519Result publics = run_x25519(table().x25519_public, secrets, {}, 20);
+    const X25519Result alone = shared({secrets[0]}, {points[0]});
     const int rounding_after = std::fegetround(), flags_after = std::fetestexcept(FE_ALL_EXCEPT);
     std::fesetenv(&before);
     EXPECT_EQ(result.out, expected.out);
     EXPECT_EQ(publics.out, expected_publics.out);
+    EXPECT_EQ(alone.out[0], expected.out[0]);
     EXPECT_EQ(rounding_after, rounding);
     EXPECT_EQ(flags_after, 0);
   }

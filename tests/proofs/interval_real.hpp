@@ -50,6 +50,14 @@ struct IntervalReal {
     high = {u64(((least + half - 1) >> 51) + offset), u64(((most + half) >> 51) + offset)};
     low = {u64(1) << 50, u64(3) << 50};
   }
+  template <int K>
+  IntervalReal swap_lanes() const {
+    return *this;
+  }
+  template <int LANES>
+  IntervalReal take_lanes(IntervalReal b) const {
+    return select(IntervalWord::Mask{}, *this, b);
+  }
   friend IntervalReal select(IntervalWord::Mask, IntervalReal a, IntervalReal b) {
     return {a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
   }

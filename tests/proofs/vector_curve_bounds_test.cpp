@@ -10,6 +10,7 @@
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/field_5x51_madd.hpp"
+#include "kernels/x25519_across.hpp"
 #include "kernels/x25519_pair.hpp"
 
 namespace megaseal::proof {
@@ -124,6 +125,14 @@ TEST(FmaCurveBounds, CombWithDoublings) {
   expect_proved(40'000);
 }
 
+TEST(FmaCurveBounds, X25519SharedAcrossLanes) {
+  u8 bytes[32] = {}, status[1] = {};
+  const X25519Tile tile{
+      .num = 1, .secrets = {bytes, 0}, .points = {bytes, 0}, .out = bytes, .status = status};
+  x25519_shared_across<Fma>(tile, 0);
+  expect_proved(100'000);
+}
+
 // What the field's description says of the two kinds of factors.
 TEST(FmaCurveBounds, FactorsMayBeOfTheSecondKindOnOneSide) {
   const int64_t more = int64_t(1) << 16, first = (int64_t(1) << 50) + more,
@@ -162,6 +171,14 @@ struct FmaNoBiasInSquares : Fma {
     return {{p.l[0], p.l[1], p.l[2], p.l[3], p.l[4]}};
   }
 };
+struct FmaSmallBiasAcrossLanes : Fma {
+  template <int DIFFERENCES>
+  static Biased sums_and_differences(const Biased& v) {
+    Biased r = Fma::sums_and_differences<DIFFERENCES>(v);
+    for (auto& limb : r.l) limb = limb - IntervalWord::splat(3 * limb_mask << 8);
+    return r;
+  }
+};
 struct FmaUncentredDenominators : Fma {
   static Prod centred(const Prod& a) { return a; }
 };
@@ -177,6 +194,9 @@ TEST(FmaCurveBounds, PlantedDefectsAreReported) {
   run_shared<FmaNoBiasInSquares>();
   expect_reported();
   run_shared<FmaUncentredDenominators>();
+  expect_reported();
+  FmaSmallBiasAcrossLanes::Elem result;
+  LadderAcross<FmaSmallBiasAcrossLanes>::run(result, FmaSmallBiasAcrossLanes::small(9), {});
   expect_reported();
 }
 
