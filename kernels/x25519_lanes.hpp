@@ -18,8 +18,8 @@ MEGASEAL_INLINE X25519Tile part_of(const X25519Tile& tile, u32 first, u32 num) {
   return part;
 }
 
-/// Few: slots that serve fewer items better. Tuning says, by measurement, how many vectors share an inversion, from how many items on a vector is
-/// worth its time, by itself or beside another, and how deep the frames below go.
+/// Few: slots that serve fewer items better. Tuning says, by measurement, how many vectors share an inversion, from how
+/// many items on a vector is worth its time, by itself or beside another, and how deep the frames below go.
 template <class F, class Few, class Tuning, class Ladders = LadderSingly<F>>
 struct X25519Lanes {
   static MEGASEAL_INLINE void shared(const X25519Tile& tile) {
