@@ -17,11 +17,13 @@ template <class F>
 struct Edwards25519 {
   using Elem = typename F::Elem;
   using Prod = typename F::Prod;
+  using Biased = typename F::Biased;
   using Mask = typename F::Mask;
 
   /// Extended coordinates, x = X/Z, y = Y/Z, T = XY/Z; all of them straight from products ("tight").
   struct Point {
-    Prod x, y, z, t;
+    Prod x, z, t;
+    Biased y;
   };
   /// A table entry: y + x, y - x, 2 d x y of an affine point.
   struct Niels {
@@ -34,22 +36,22 @@ struct Edwards25519 {
     const Elem x2 = F::norm(F::sub(F::widen(plus), F::widen(minus)));
     const Elem y2 = F::norm(F::add(F::widen(plus), F::widen(minus)));
     const Elem two = F::small(2);
-    return {F::mul(x2, two), F::mul(y2, two), F::widen(F::small(4)), F::mul(x2, y2)};
+    return {F::mul(x2, two), F::widen(F::small(4)), F::mul(x2, y2), F::mul_biased(y2, two)};
   }
 
   /// p ← p ± n: mixed addition, 7 multiplications. -n swaps y + x with y - x and negates 2dxy; the negation
   /// is done by exchanging f and g instead. T is left out where no addition follows.
   template <bool with_t>
   static MEGASEAL_INLINE void add(Point& p, const Niels& n, Mask positive) {
-    const Prod a = F::mul(F::norm(F::sub(p.y, p.x)), F::select(positive, n.ypx, n.ymx));
-    const Prod b = F::mul(F::norm(F::add(p.y, p.x)), F::select(positive, n.ymx, n.ypx));
-    const Prod c = F::mul(F::norm(p.t), n.t2d);
+    const Prod a = F::mul(F::norm(F::sub_biased(p.y, p.x)), F::select(positive, n.ypx, n.ymx));
+    const Biased b = F::mul_biased(F::norm(F::add(p.y, p.x)), F::select(positive, n.ymx, n.ypx));
+    const Biased c = F::mul_biased(F::norm(p.t), n.t2d);
     const Prod d = F::add(p.z, p.z);
-    const Elem e = F::norm(F::sub(b, a)), h = F::norm(F::add(b, a));
-    const Elem less = F::norm_deep(F::sub(d, c)), more = F::norm_deep(F::add(d, c));
+    const Elem e = F::norm(F::sub_biased(b, a)), h = F::norm(F::add(b, a));
+    const Elem less = F::norm_deep(F::sub_of_biased(d, c)), more = F::norm_deep(F::add(c, d));
     const Elem f = F::select(positive, more, less), g = F::select(positive, less, more);
     p.x = F::mul(e, f);
-    p.y = F::mul(g, h);
+    p.y = F::mul_biased(g, h);
     p.z = F::mul(f, g);
     if (with_t) p.t = F::mul(e, h);
   }
@@ -58,13 +60,14 @@ struct Edwards25519 {
   /// products are subtracted.
   template <bool with_t>
   static MEGASEAL_INLINE void dbl(Point& p) {
-    const Prod xx = F::sqr(F::norm(p.x)), yy = F::sqr(F::norm(p.y)), zz = F::sqr(F::norm(p.z));
-    const Prod ss = F::sqr(F::norm(F::add(p.x, p.y)));
-    const Elem g = F::norm(F::sub(yy, xx)), h = F::norm(F::add(yy, xx));
-    const Elem e = F::norm_deep(F::sub(F::sub(ss, xx), yy));              // 2xy
-    const Elem f = F::norm_deep(F::sub(F::add(F::add(zz, zz), xx), yy));  // 2zz - g
+    const Prod xx = F::sqr(F::norm(F::centred(p.x))), zz = F::sqr(F::norm(F::centred(p.z)));
+    const Prod ss = F::sqr(F::norm(F::add(p.y, p.x)));
+    const Biased yy = F::sqr_biased(F::norm(p.y));
+    const Elem g = F::norm(F::sub_biased(yy, xx)), h = F::norm(F::add(yy, xx));
+    const Elem e = F::norm_deep(F::sub_biased(F::sub_of_biased(ss, yy), xx));       // 2xy
+    const Elem f = F::norm_deep(F::sub_of_biased(F::add(F::add(zz, zz), xx), yy));  // 2zz - g
     p.x = F::mul(e, f);
-    p.y = F::mul(g, h);
+    p.y = F::mul_biased(g, h);
     p.z = F::mul(f, g);
     if (with_t) p.t = F::mul(e, h);
   }
@@ -206,8 +209,8 @@ template <class F, class C>
 MEGASEAL_NOINLINE void comb_to_montgomery(typename F::Elem* num, typename F::Elem* den,
                                           const typename C::Point* points, int n) {
   for (int i = 0; i < n; i++) {
-    num[i] = F::norm(F::add(points[i].z, points[i].y));
-    den[i] = F::norm(F::sub(points[i].z, points[i].y));
+    num[i] = F::norm(F::add(points[i].y, points[i].z));
+    den[i] = F::norm(F::sub_of_biased(points[i].z, points[i].y));
   }
 }
 

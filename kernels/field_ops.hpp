@@ -17,8 +17,8 @@ template <class F>
 struct FieldOps {
   using Elem = typename F::Elem;
 
-  static MEGASEAL_INLINE Elem mul(const Elem& a, const Elem& b) { return F::norm(F::mul(a, b)); }
-  static MEGASEAL_INLINE Elem sqr(const Elem& a) { return F::norm(F::sqr(a)); }
+  static MEGASEAL_INLINE Elem mul(const Elem& a, const Elem& b) { return F::norm(F::mul_biased(a, b)); }
+  static MEGASEAL_INLINE Elem sqr(const Elem& a) { return F::norm(F::sqr_biased(a)); }
 
   /// a^(2^n), n > 0
   static MEGASEAL_NOINLINE Elem sqr_times(Elem a, int n) {

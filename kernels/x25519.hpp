@@ -62,18 +62,21 @@ struct Ladder {
   using Mask = typename F::Mask;
   using Elem = typename F::Elem;
   using Prod = typename F::Prod;
+  using Biased = typename F::Biased;
   static constexpr u64 a24 = 121665;  // (486662 - 2) / 4
 
   /// The point that the last step doubled, and the point that it added.
   struct State {
-    Prod xd, zd, xs, zs;
+    Biased xd, xs;
+    Prod zd, zs;
   };
 
   /// (X : Z) <- 2 (X : Z)
-  static MEGASEAL_INLINE void dbl(Prod& x, Prod& z) {
-    const Elem a = F::norm(F::add(x, z)), b = F::norm(F::sub(x, z));
-    const Prod aa = F::sqr(a), bb = F::sqr(b);
-    const Elem e = F::norm(F::sub(aa, bb));
+  static MEGASEAL_INLINE void dbl(Biased& x, Prod& z) {
+    const Elem a = F::norm(F::add(x, z)), b = F::norm(F::sub_biased(x, z));
+    const Biased aa = F::sqr_biased(a);
+    const Prod bb = F::sqr(b);
+    const Elem e = F::norm(F::sub_biased(aa, bb));
     x = F::mul_biased(F::norm(aa), F::norm(bb));
     z = F::mul(e, F::norm(F::template add_mul_small<a24>(aa, e)));
   }
@@ -81,53 +84,65 @@ struct Ladder {
   /// One bit: doubles the point doubled before where `swap` is clear, the sum where it is set; the other
   /// becomes their sum. Names follow RFC 7748 §5. Neighbours in program order are independent, which keeps
   /// the multiplier busy while a product's carries finish. Of each pair subtracted, the minuend is `biased`.
-  static MEGASEAL_INLINE void step(State& s, const Elem& x1, Mask swap) {
+  static MEGASEAL_INLINE void step(State& s, const typename F::Fixed& x1, Mask swap) {
     const Elem c = F::norm(F::add(s.xs, s.zs)), d = F::norm(F::sub_biased(s.xs, s.zs));
     const Elem a = F::norm(F::add(s.xd, s.zd)), b = F::norm(F::sub_biased(s.xd, s.zd));
     const Elem doubled_sum = F::select(swap, a, c), doubled_diff = F::select(swap, b, d);
-    const Prod da = F::mul_biased(d, a), cb = F::mul(c, b);
+    const Biased da = F::mul_biased(d, a);
+    const Prod cb = F::mul(c, b);
     const Elem diff = F::norm(F::sub_biased(da, cb)), sum = F::norm(F::add(da, cb));
-    const Prod aa = F::sqr_biased(doubled_sum), bb = F::sqr(doubled_diff);
-    const Prod tt = F::sqr(diff);
+    const Biased aa = F::sqr_biased(doubled_sum);
+    const Prod bb = F::sqr(doubled_diff), tt = F::sqr(diff);
     const Elem e = F::norm(F::sub_biased(aa, bb));
     s.xs = F::sqr_biased(sum);
     s.xd = F::mul_biased(F::norm(aa), F::norm(bb));
     const Elem g = F::norm(F::template add_mul_small<a24>(aa, e));
-    s.zs = F::mul(x1, F::norm(tt));
+    s.zs = F::mul_fixed(x1, F::norm(tt));
     s.zd = F::mul(e, g);
   }
 
-  /// (x : z) <- scalar · u. Pre: scalar clamped. z is 0 for the neutral element. (x, z are factors for
-  /// F::norm.)
-  static MEGASEAL_NOINLINE void run(Prod& x, Prod& z, const Elem& u, const W (&scalar)[4]) {
-    // swap bit t = bit t xor bit t + 1
-    W swaps[4];
+  /// Swap bit t = bit t xor bit t + 1.
+  static MEGASEAL_INLINE void swap_bits(W (&swaps)[4], const W (&scalar)[4]) {
     for (int i = 0; i < 4; i++) {
       swaps[i] = scalar[i] ^ scalar[i].template shr<1>();
       if (i < 3) swaps[i] = swaps[i] ^ scalar[i + 1].shl_bits(63);
     }
-    // Bit 254 is set: start from R0 = P, R1 = 2P, of which R1 was doubled.
-    State s;
+  }
+  /// Bit 254 is set: start from R0 = P, R1 = 2P, of which R1 was doubled.
+  static MEGASEAL_INLINE void begin(State& s, const Elem& u) {
     s.xs = F::biased(F::widen(u));
     s.zs = F::widen(F::small(1));
     s.xd = s.xs;
     s.zd = s.zs;
     dbl(s.xd, s.zd);
-    for (int w = 3; w >= 0; w--) {
-      W bits = w == 3 ? swaps[3].shl_bits(2) : swaps[w];  // bit 253 first
-      for (int t = w == 3 ? 61 : 63; t >= (w ? 0 : 3); t--) {
-        step(s, u, bits.template bit<63>());
-        bits = bits.shl_bits(1);
-      }
-    }
-    // After bit 3, R0 is the point last doubled where that bit is clear, else the sum. Bits 2, 1, 0 are
-    // clear: three doublings, without the sums.
+  }
+  /// After bit 3, R0 is the point last doubled where that bit is clear, else the sum. Bits 2, 1, 0 are clear: three
+  /// doublings, without the sums.
+  static MEGASEAL_INLINE void finish(Biased& x, Prod& z, const State& s, const W (&scalar)[4]) {
     const Mask bit3 = scalar[0].template bit<3>();
     x = F::select(bit3, s.xd, s.xs);
     z = F::select(bit3, s.zd, s.zs);
     dbl(x, z);
     dbl(x, z);
     dbl(x, z);
+  }
+
+  /// (x : z) <- scalar · u. Pre: scalar clamped. z is 0 for the neutral element. (x, z are factors for
+  /// F::norm.)
+  static MEGASEAL_NOINLINE void run(Biased& x, Prod& z, const Elem& u, const W (&scalar)[4]) {
+    W swaps[4];
+    swap_bits(swaps, scalar);
+    const typename F::Fixed x1 = F::fixed(u);
+    State s;
+    begin(s, u);
+    for (int w = 3; w >= 0; w--) {
+      W bits = w == 3 ? swaps[3].shl_bits(2) : swaps[w];  // bit 253 first
+      for (int t = w == 3 ? 61 : 63; t >= (w ? 0 : 3); t--) {
+        step(s, x1, bits.template bit<63>());
+        bits = bits.shl_bits(1);
+      }
+    }
+    finish(x, z, s, scalar);
     wipe(swaps, sizeof swaps);
   }
 };
@@ -135,7 +150,7 @@ struct Ladder {
 // The stages of a tile are functions of their own, so that what they spill lies below the slot's frame, where
 // wipe_stack() reaches it.
 
-/// (x : z) <- secrets[first …] · points[first …], one vector; 1 <= num items are left in the tile from `first` on.
+/// (x : z) <- secrets[first …] · points[first …], one vector; num >= 1 items are left in the tile from `first` on.
 template <class F>
 MEGASEAL_NOINLINE void x25519_ladder_group(typename F::Elem& x, typename F::Elem& z, const X25519Tile& tile,
                                            u32 first, u32 num) {
@@ -144,10 +159,11 @@ MEGASEAL_NOINLINE void x25519_ladder_group(typename F::Elem& x, typename F::Elem
   Lanes<W>::load(scalar, tile.secrets, first, num);
   Lanes<W>::load(point, tile.points, first, num);
   clamp(scalar);
-  typename F::Prod px, pz;
+  typename F::Biased px;
+  typename F::Prod pz;
   Ladder<F>::run(px, pz, F::from_words(point), scalar);
   x = F::norm(px);
-  z = F::norm(pz);
+  z = F::norm(F::centred(pz));
   wipe(scalar, sizeof scalar);
 }
 
@@ -168,8 +184,19 @@ MEGASEAL_NOINLINE void x25519_finish_group(const X25519Tile& tile, const typenam
   wipe(result, sizeof result);
 }
 
+/// One vector after another.
+template <class F>
+struct LadderSingly {
+  static constexpr u32 at_a_time = 1;
+  static MEGASEAL_INLINE void run(typename F::Elem* x, typename F::Elem* z, const X25519Tile& tile, u32 first,
+                                  u32 end) {
+    for (; first < end; first += u32(F::W::lanes))
+      x25519_ladder_group<F>(*x++, *z++, tile, first, end - first);
+  }
+};
+
 /// The x25519_shared slot over a field, GROUPS vectors at a time.
-template <class F, int GROUPS>
+template <class F, int GROUPS, class Ladders = LadderSingly<F>>
 MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
   constexpr u32 lanes = u32(F::W::lanes);
   typename F::Elem x[GROUPS], z[GROUPS], scratch[GROUPS];
@@ -177,10 +204,7 @@ MEGASEAL_INLINE void x25519_shared_tile(const X25519Tile& tile) {
   for (u32 base = 0; base < tile.num; base += GROUPS * lanes) {
     const u32 end = tile.num - base < GROUPS * lanes ? tile.num : base + GROUPS * lanes;
     const int groups = int((end - base + lanes - 1) / lanes);
-    for (int g = 0; g < groups; g++) {
-      const u32 first = base + u32(g) * lanes;
-      x25519_ladder_group<F>(x[g], z[g], tile, first, end - first);
-    }
+    Ladders::run(x, z, tile, base, end);
     FieldOps<F>::divide(x, z, scratch, groups);
     for (int g = 0; g < groups; g++) {
       const u32 first = base + u32(g) * lanes;

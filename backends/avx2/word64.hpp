@@ -11,6 +11,10 @@ struct W64x4 {
   static constexpr int lanes = 4;
   static constexpr int registers = 16;
   using Batch = xsimd::batch<u64, xsimd::avx2>;
+  /// A lane's sign bit counts, and it alone.
+  struct Mask {
+    __m256i m;
+  };
   __m256i v;
 
   static MEGASEAL_INLINE W64x4 splat(u64 x) { return {Batch(x)}; }
@@ -22,7 +26,9 @@ struct W64x4 {
   friend MEGASEAL_INLINE W64x4 operator-(W64x4 a, W64x4 b) { return {Batch(a.v) - Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x4 operator&(W64x4 a, W64x4 b) { return {Batch(a.v) & Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x4 operator|(W64x4 a, W64x4 b) { return {Batch(a.v) | Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x4 operator^(W64x4 a, W64x4 b) { return {Batch(a.v) ^ Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x4 wrap_add(W64x4 a, W64x4 b) { return a + b; }
+  friend MEGASEAL_INLINE W64x4 wrap_sub(W64x4 a, W64x4 b) { return a - b; }
   template <int K>
   MEGASEAL_INLINE W64x4 shr() const {
     return {_mm256_srli_epi64(v, K)};
@@ -34,6 +40,19 @@ struct W64x4 {
   template <int K>
   MEGASEAL_INLINE W64x4 shl_drop() const {
     return shl<K>();
+  }
+  /// Shifts by a public distance; shl_bits lets bits leave at the top, on purpose.
+  MEGASEAL_INLINE W64x4 shr_bits(int k) const { return {_mm256_srl_epi64(v, _mm_cvtsi32_si128(k))}; }
+  MEGASEAL_INLINE W64x4 shl_bits(int k) const { return {_mm256_sll_epi64(v, _mm_cvtsi32_si128(k))}; }
+  /// Exact product with 19, the one small constant that curves ask for: 16 + 2 + 1. clang 14 would see a product in
+  /// that, and make three multiplications of it.
+  template <u64 K>
+  MEGASEAL_INLINE W64x4 times() const {
+    static_assert(K == 19);
+    const W64x4 x = *this;
+    __m256i twice = (x + x).v;
+    __asm__("" : "+x"(twice));
+    return x.template shl<4>() + (W64x4{twice} + x);
   }
   /// Exact product of the lanes' low 32 bits: one multiply, where a 64-bit product takes three.
   friend MEGASEAL_INLINE W64x4 mul_low32(W64x4 a, W64x4 b) { return {_mm256_mul_epu32(a.v, b.v)}; }
@@ -102,6 +121,83 @@ struct W64x4 {
     _mm_storeu_si128((__m128i*)p[1], _mm256_castsi256_si128(b));
     _mm_storeu_si128((__m128i*)p[2], _mm256_extracti128_si256(a, 1));
     _mm_storeu_si128((__m128i*)p[3], _mm256_extracti128_si256(b, 1));
+  }
+
+  // ---- Lanes of a curve: one number in each ----
+
+  /// One little-endian number per lane; lane l is at p + l * stride.
+  static MEGASEAL_INLINE W64x4 load_lanes(const u8* p, size_t stride) {
+    return {_mm256_setr_epi64x((long long)load_le64(p), (long long)load_le64(p + stride),
+                               (long long)load_le64(p + 2 * stride), (long long)load_le64(p + 3 * stride))};
+  }
+  MEGASEAL_INLINE void store_lanes(u8* p, size_t stride) const {
+    u64 w[4];
+    _mm256_storeu_si256((__m256i*)w, v);
+    for (int l = 0; l < 4; l++) store_le64(p + size_t(l) * stride, w[l]);
+    wipe(w, sizeof w);
+  }
+  /// Lane 0.
+  MEGASEAL_INLINE u64 first() const { return u64(_mm_cvtsi128_si64(_mm256_castsi256_si128(v))); }
+  /// In the lanes of LANES b's, else this word's. Lanes (0, 0, 2, 2), and (1, 1, 3, 3).
+  template <int LANES>
+  MEGASEAL_INLINE W64x4 take_lanes(W64x4 b) const {
+    return {_mm256_castpd_si256(_mm256_blend_pd(_mm256_castsi256_pd(v), _mm256_castsi256_pd(b.v), LANES))};
+  }
+  MEGASEAL_INLINE W64x4 even_lanes() const { return {_mm256_unpacklo_epi64(v, v)}; }
+  MEGASEAL_INLINE W64x4 odd_lanes() const { return {_mm256_unpackhi_epi64(v, v)}; }
+  /// Bit K as a mask.
+  template <int K>
+  MEGASEAL_INLINE Mask bit() const {
+    return {_mm256_slli_epi64(v, 63 - K)};
+  }
+  MEGASEAL_INLINE Mask is_zero() const { return {_mm256_cmpeq_epi64(v, _mm256_setzero_si256())}; }
+  friend MEGASEAL_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_si256(a.m, b.m)}; }
+  friend MEGASEAL_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_si256(a.m, b.m)}; }
+  friend MEGASEAL_INLINE Mask operator~(Mask a) { return {_mm256_xor_si256(a.m, _mm256_set1_epi64x(-1))}; }
+  /// mask ? b : a, without a branch.
+  friend MEGASEAL_INLINE W64x4 select(Mask mask, W64x4 a, W64x4 b) {
+    return {_mm256_castpd_si256(
+        _mm256_blendv_pd(_mm256_castsi256_pd(a.v), _mm256_castsi256_pd(b.v), _mm256_castsi256_pd(mask.m)))};
+  }
+  /// Makes a mask public, as in backends/scalar/word64.hpp.
+  static MEGASEAL_INLINE u32 reveal(Mask mask) {
+    return u32(_mm256_movemask_pd(_mm256_castsi256_pd(mask.m)));
+  }
+
+  /// A secret index below N for each lane. A permute of 32-bit numbers picks one of four pairs of them; which four, bits
+  /// 2 and up select among the results. Every address is public.
+  template <int N>
+  struct Selector {
+    __m256i halves;
+    Mask bit2, bit3, bit4;
+  };
+  template <int N>
+  static MEGASEAL_INLINE Selector<N> selector(W64x4 index) {
+    // Positions 2 i and 2 i + 1, of which the permute looks at three bits.
+    const W64x4 twice = index + index;
+    return {(twice | twice.template shl<32>() | splat(u64(1) << 32)).v, index.template bit<2>(),
+            index.template bit<3>(), index.template bit<4>()};
+  }
+  template <int N>
+  static MEGASEAL_INLINE W64x4 lookup(const u64* table, const Selector<N>& s) {
+    static_assert(N == 8 || N == 16 || N == 32);
+    const W64x4 eight = lookup8(table, s);
+    if constexpr (N == 8) {
+      return eight;
+    } else {
+      const W64x4 sixteen = select(s.bit3, eight, lookup8(table + 8, s));
+      if constexpr (N == 16) {
+        return sixteen;
+      } else {
+        return select(s.bit4, sixteen, select(s.bit3, lookup8(table + 16, s), lookup8(table + 24, s)));
+      }
+    }
+  }
+  template <int N>
+  static MEGASEAL_INLINE W64x4 lookup8(const u64* table, const Selector<N>& s) {
+    const W64x4 low = {_mm256_permutevar8x32_epi32(load(table).v, s.halves)},
+                high = {_mm256_permutevar8x32_epi32(load(table + 4).v, s.halves)};
+    return select(s.bit2, low, high);
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----

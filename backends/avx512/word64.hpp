@@ -12,6 +12,10 @@ struct W64x8 {
   static constexpr int lanes = 8;
   static constexpr int registers = 32;
   using Batch = xsimd::batch<u64, xsimd::avx512bw>;
+  /// A bit for each lane.
+  struct Mask {
+    __mmask8 m;
+  };
   __m512i v;
 
   static MEGASEAL_INLINE W64x8 splat(u64 x) { return {Batch(x)}; }
@@ -23,7 +27,9 @@ struct W64x8 {
   friend MEGASEAL_INLINE W64x8 operator-(W64x8 a, W64x8 b) { return {Batch(a.v) - Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x8 operator&(W64x8 a, W64x8 b) { return {Batch(a.v) & Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x8 operator|(W64x8 a, W64x8 b) { return {Batch(a.v) | Batch(b.v)}; }
+  friend MEGASEAL_INLINE W64x8 operator^(W64x8 a, W64x8 b) { return {Batch(a.v) ^ Batch(b.v)}; }
   friend MEGASEAL_INLINE W64x8 wrap_add(W64x8 a, W64x8 b) { return a + b; }
+  friend MEGASEAL_INLINE W64x8 wrap_sub(W64x8 a, W64x8 b) { return a - b; }
   template <int K>
   MEGASEAL_INLINE W64x8 shr() const {
     return {_mm512_srli_epi64(v, K)};
@@ -35,6 +41,17 @@ struct W64x8 {
   template <int K>
   MEGASEAL_INLINE W64x8 shl_drop() const {
     return shl<K>();
+  }
+  /// Shifts by a public distance; shl_bits lets bits leave at the top, on purpose.
+  MEGASEAL_INLINE W64x8 shr_bits(int k) const { return {_mm512_srl_epi64(v, _mm_cvtsi32_si128(k))}; }
+  MEGASEAL_INLINE W64x8 shl_bits(int k) const { return {_mm512_sll_epi64(v, _mm_cvtsi32_si128(k))}; }
+  /// Exact product with a small constant, which is kept from the compiler: g++ 12 would make shifts and additions of
+  /// it, more of them than the one multiplication is worth.
+  template <u64 K>
+  MEGASEAL_INLINE W64x8 times() const {
+    __m512i k = _mm512_set1_epi64((long long)K);
+    __asm__("" : "+v"(k));
+    return {_mm512_mullo_epi64(v, k)};
   }
   /// Exact product of the lanes' low 32 bits.
   friend MEGASEAL_INLINE W64x8 mul_low32(W64x8 a, W64x8 b) { return {_mm512_mul_epu32(a.v, b.v)}; }
@@ -105,6 +122,71 @@ struct W64x8 {
     _mm_storeu_si128((__m128i*)p[5], _mm512_extracti32x4_epi32(b, 2));
     _mm_storeu_si128((__m128i*)p[6], _mm512_extracti32x4_epi32(a, 3));
     _mm_storeu_si128((__m128i*)p[7], _mm512_extracti32x4_epi32(b, 3));
+  }
+
+  // ---- Lanes of a curve: one number in each ----
+
+  /// One little-endian number per lane; lane l is at p + l * stride.
+  static MEGASEAL_INLINE W64x8 load_lanes(const u8* p, size_t stride) {
+    return {_mm512_setr_epi64((long long)load_le64(p), (long long)load_le64(p + stride),
+                              (long long)load_le64(p + 2 * stride), (long long)load_le64(p + 3 * stride),
+                              (long long)load_le64(p + 4 * stride), (long long)load_le64(p + 5 * stride),
+                              (long long)load_le64(p + 6 * stride), (long long)load_le64(p + 7 * stride))};
+  }
+  MEGASEAL_INLINE void store_lanes(u8* p, size_t stride) const {
+    u64 w[8];
+    _mm512_storeu_si512(w, v);
+    for (int l = 0; l < 8; l++) store_le64(p + size_t(l) * stride, w[l]);
+    wipe(w, sizeof w);
+  }
+  /// Lane 0; and for each lane what lane l ^ K has.
+  MEGASEAL_INLINE u64 first() const { return u64(_mm_cvtsi128_si64(_mm512_castsi512_si128(v))); }
+  template <int K>
+  MEGASEAL_INLINE W64x8 swap_lanes() const {
+    static_assert(K == 1 || K == 2 || K == 4);
+    if constexpr (K == 1) return {_mm512_permutex_epi64(v, 0xb1)};
+    if constexpr (K == 2) return {_mm512_permutex_epi64(v, 0x4e)};
+    return {_mm512_shuffle_i64x2(v, v, 0x4e)};
+  }
+  /// Bit K as a mask.
+  template <int K>
+  MEGASEAL_INLINE Mask bit() const {
+    return {_mm512_test_epi64_mask(v, _mm512_set1_epi64((long long)(u64(1) << K)))};
+  }
+  MEGASEAL_INLINE Mask is_zero() const { return {_mm512_testn_epi64_mask(v, v)}; }
+  friend MEGASEAL_INLINE Mask operator&(Mask a, Mask b) { return {__mmask8(a.m & b.m)}; }
+  friend MEGASEAL_INLINE Mask operator|(Mask a, Mask b) { return {__mmask8(a.m | b.m)}; }
+  friend MEGASEAL_INLINE Mask operator~(Mask a) { return {__mmask8(~a.m)}; }
+  /// mask ? b : a, without a branch.
+  friend MEGASEAL_INLINE W64x8 select(Mask mask, W64x8 a, W64x8 b) {
+    return {_mm512_mask_blend_epi64(mask.m, a.v, b.v)};
+  }
+  /// Makes a mask public, as in backends/scalar/word64.hpp.
+  static MEGASEAL_INLINE u32 reveal(Mask mask) { return mask.m; }
+
+  /// A secret index below N for each lane. Look-ups permute a row of N numbers in registers: every address is public.
+  template <int N>
+  struct Selector {
+    __m512i index;
+    __mmask8 upper;  // index >= 16
+  };
+  template <int N>
+  static MEGASEAL_INLINE Selector<N> selector(W64x8 index) {
+    return {index.v, index.template bit<4>().m};
+  }
+  template <int N>
+  static MEGASEAL_INLINE W64x8 lookup(const u64* table, const Selector<N>& s) {
+    static_assert(N == 8 || N == 16 || N == 32);
+    if constexpr (N == 8) {
+      return {_mm512_permutexvar_epi64(s.index, _mm512_load_si512(table))};
+    } else {
+      const __m512i low =
+          _mm512_permutex2var_epi64(_mm512_load_si512(table), s.index, _mm512_load_si512(table + 8));
+      if constexpr (N == 16) return {low};
+      const __m512i high = _mm512_permutex2var_epi64(_mm512_load_si512(table + (N == 32 ? 16 : 0)), s.index,
+                                                     _mm512_load_si512(table + (N == 32 ? 24 : 8)));
+      return {_mm512_mask_blend_epi64(s.upper, low, high)};
+    }
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----

@@ -10,5 +10,7 @@ void secretbox_seal(const AeadTile* tile);
 void secretbox_open(const AeadTile* tile);
 void hchacha20(const HChaCha20Tile* tile);
 void chacha20_stream(const StreamTile* tile);
+void x25519_shared(const X25519Tile* tile);
+void x25519_public(const X25519Tile* tile);
 
 }  // namespace megaseal::avx512ifma

@@ -1,5 +1,6 @@
 // The X25519 slots: against libsodium, on hostile and unusual points, and a hostile one in each position of a tile.
 #include <algorithm>
+#include <cfenv>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/points.hpp"
@@ -21,17 +22,47 @@ class X25519Slots : public BackendTest {
   }
 };
 
+// 10^5 of each.
 TEST_P(X25519Slots, RandomAgainstLibsodium) {
   MEGASEAL_NEEDS_SLOT(x25519_shared);
   Random random;
-  for (size_t round = 0; round < 8; ++round) {
-    const std::vector<Bytes> secrets = many(random, 128), points = many(random, 128);
+  for (size_t done = 0, num = 0; done < 100'000; done += num) {
+    num = 1 + random.below(400);
+    const std::vector<Bytes> secrets = many(random, num), points = many(random, num);
     const X25519Result result = shared(secrets, points);
-    for (size_t i = 0; i < secrets.size(); ++i) {
-      SCOPED_TRACE("secret " + to_hex(secrets[i]) + ", point " + to_hex(points[i]));
-      ASSERT_EQ(result.out[i], reference::x25519(secrets[i], points[i]));
+    for (size_t i = 0; i < num; ++i) {
+      ASSERT_EQ(result.out[i], reference::x25519(secrets[i], points[i]))
+          << "secret " << to_hex(secrets[i]) << ", point " << to_hex(points[i]);
       ASSERT_EQ(result.status[i], ItemStatus::ok);
     }
+  }
+}
+
+// An item alone may be computed another way.
+TEST_P(X25519Slots, RandomOneByOneAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  for (size_t i = 0; i < 10'000; ++i) {
+    const Bytes secret = random.bytes(32), point = random.bytes(32);
+    ASSERT_EQ(shared({secret}, {point}).out[0], reference::x25519(secret, point))
+        << "secret " << to_hex(secret) << ", point " << to_hex(point);
+    if (i % 4 == 0) {
+      ASSERT_EQ(run_x25519(table().x25519_public, {secret}, {}, 1).out[0], reference::x25519_public(secret))
+          << to_hex(secret);
+    }
+  }
+}
+
+TEST_P(X25519Slots, RandomPublicKeysAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  for (size_t done = 0, num = 0; done < 100'000; done += num) {
+    num = 1 + random.below(400);
+    const std::vector<Bytes> secrets = many(random, num);
+    const X25519Result result = run_x25519(table().x25519_public, secrets, {}, num);
+    for (size_t i = 0; i < num; ++i)
+      ASSERT_EQ(result.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
   }
 }
 
@@ -105,6 +136,98 @@ TEST_P(X25519Slots, HostilePointInEachPositionFailsAlone) {
   }
 }
 
+// Every unusual point in every lane: all of them in one tile, which is turned by one place at a time.
+TEST_P(X25519Slots, UnusualPointsInEachLane) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  Random random;
+  const Bytes secret = random.bytes(32);
+  std::vector<Bytes> points = low_order_all();
+  const size_t num_low = points.size();
+  for (const std::vector<Bytes>& more : {small_points(), noncanonical_good(), many(random, 20)})
+    points.insert(points.end(), more.begin(), more.end());
+  std::vector<Bytes> expected(num_low, Bytes(32, 0));
+  for (size_t i = num_low; i < points.size(); ++i) expected.push_back(reference::x25519(secret, points[i]));
+  for (size_t i = 0; i < points.size(); ++i) {  // and alone
+    const X25519Result result = shared({secret}, {points[i]});
+    ASSERT_EQ(result.out[0], expected[i]) << to_hex(points[i]);
+    ASSERT_EQ(result.status[0], i < num_low ? ItemStatus::low_order : ItemStatus::ok);
+  }
+  for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
+    std::vector<Bytes> turned = points;
+    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
+    const X25519Result result = shared({secret}, turned);
+    for (size_t i = 0; i < points.size(); ++i) {
+      const size_t which = (i + turn) % points.size();
+      ASSERT_EQ(result.out[i], expected[which]) << to_hex(points[which]) << " in place " << i;
+      ASSERT_EQ(result.status[i], which < num_low ? ItemStatus::low_order : ItemStatus::ok);
+    }
+  }
+}
+
+// The same with secrets whose digits lie at their edges: all equal, all but one, and bits alone.
+TEST_P(X25519Slots, UnusualSecretsInEachLane) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const Bytes point = random.bytes(32);
+  std::vector<Bytes> secrets;
+  for (int byte = 0; byte < 256; byte += 17) secrets.push_back(Bytes(32, uint8_t(byte)));
+  // Four times the order of the base point, plus and minus four and twelve: twice such a multiple is nearly neutral.
+  for (const char* hex : {"b84fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "b04fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "c04fd773698c49605973de8b7ae77b5300000000000000000000000000000040",
+                          "a84fd773698c49605973de8b7ae77b5300000000000000000000000000000040"})
+    secrets.push_back(from_hex(hex));
+  for (size_t bit = 3; bit < 255; bit += 7) {
+    secrets.push_back(Bytes(32, 0x00));
+    secrets.back()[bit / 8] = uint8_t(1 << bit % 8);
+    secrets.push_back(Bytes(32, 0xff));
+    secrets.back()[bit / 8] ^= uint8_t(1 << bit % 8);
+  }
+  std::vector<Bytes> expected, expected_publics;
+  for (const Bytes& secret : secrets) {
+    expected.push_back(reference::x25519(secret, point));
+    expected_publics.push_back(reference::x25519_public(secret));
+  }
+  for (size_t i = 0; i < secrets.size(); ++i) {  // and alone
+    ASSERT_EQ(shared({secrets[i]}, {point}).out[0], expected[i]) << to_hex(secrets[i]);
+    ASSERT_EQ(run_x25519(table().x25519_public, {secrets[i]}, {}, 1).out[0], expected_publics[i]);
+  }
+  for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
+    std::vector<Bytes> turned = secrets;
+    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
+    const X25519Result result = shared(turned, {point});
+    const X25519Result publics = run_x25519(table().x25519_public, turned, {}, turned.size());
+    for (size_t i = 0; i < secrets.size(); ++i) {
+      const size_t which = (i + turn) % secrets.size();
+      ASSERT_EQ(result.out[i], expected[which]) << to_hex(secrets[which]) << " in place " << i;
+      ASSERT_EQ(publics.out[i], expected_publics[which]) << to_hex(secrets[which]) << " in place " << i;
+    }
+  }
+}
+
+// Whatever is left over of a tile, beside vectors that are full and in groups of every size.
+TEST_P(X25519Slots, EveryNumberOfItems) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const std::vector<Bytes> secrets = many(random, 150), points = many(random, 150);
+  std::vector<Bytes> expected, expected_publics;
+  for (size_t i = 0; i < secrets.size(); ++i) {
+    expected.push_back(reference::x25519(secrets[i], points[i]));
+    expected_publics.push_back(reference::x25519_public(secrets[i]));
+  }
+  const auto first = [](const std::vector<Bytes>& all, size_t num) {
+    return std::vector<Bytes>(all.begin(), all.begin() + ptrdiff_t(num));
+  };
+  for (size_t num = 0; num <= 150; num += num < 70 ? 1 : 13) {
+    EXPECT_EQ(shared(first(secrets, num), first(points, num)).out, first(expected, num)) << num;
+    EXPECT_EQ(run_x25519(table().x25519_public, first(secrets, num), {}, num).out,
+              first(expected_publics, num))
+        << num;
+  }
+}
+
 TEST_P(X25519Slots, WholeTileHostile) {
   MEGASEAL_NEEDS_SLOT(x25519_shared);
   Random random;
@@ -161,6 +284,32 @@ TEST_P(X25519Slots, SecretsAreClamped) {
   EXPECT_EQ(result.out[2], result.out[1]);
   const X25519Result publics = run_x25519(table().x25519_public, {clamped, unclamped}, {}, 2);
   EXPECT_EQ(publics.out[0], publics.out[1]);
+}
+
+// Some backends multiply in the floating-point unit. How the caller has set it up is neither here nor there, and stays.
+TEST_P(X25519Slots, CallersFloatingPointEnvironmentDoesNotMatter) {
+  MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
+  Random random;
+  const std::vector<Bytes> secrets = many(random, 20), points = many(random, 20);
+  const X25519Result expected = shared(secrets, points);
+  const X25519Result expected_publics = run_x25519(table().x25519_public, secrets, {}, 20);
+  for (const int rounding : {FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO}) {
+    std::fenv_t before;
+    ASSERT_EQ(std::fegetenv(&before), 0);
+    std::feclearexcept(FE_ALL_EXCEPT);
+    std::fesetround(rounding);
+    const X25519Result result = shared(secrets, points);
+    const X25519Result publics = run_x25519(table().x25519_public, secrets, {}, 20);
+    const X25519Result alone = shared({secrets[0]}, {points[0]});
+    const int rounding_after = std::fegetround(), flags_after = std::fetestexcept(FE_ALL_EXCEPT);
+    std::fesetenv(&before);
+    EXPECT_EQ(result.out, expected.out);
+    EXPECT_EQ(publics.out, expected_publics.out);
+    EXPECT_EQ(alone.out[0], expected.out[0]);
+    EXPECT_EQ(rounding_after, rounding);
+    EXPECT_EQ(flags_after, 0);
+  }
 }
 
 MEGASEAL_ON_EVERY_BACKEND(X25519Slots);

@@ -148,6 +148,19 @@ struct IntervalWord {
     return c + IntervalWord{u64(u128(a.lo) * b.lo >> 52), u64(u128(a.hi) * b.hi >> 52)};
   }
 
+  // Lanes stand for one another: what goes from lane to lane may be either's.
+  u64 first() const { return hi; }
+  template <int K>
+  IntervalWord swap_lanes() const {
+    return *this;
+  }
+  IntervalWord even_lanes() const { return *this; }
+  IntervalWord odd_lanes() const { return *this; }
+  template <int LANES>
+  IntervalWord take_lanes(IntervalWord b) const {
+    return select(Mask{}, *this, b);
+  }
+
   template <int K>
   Mask bit() const {
     return {};

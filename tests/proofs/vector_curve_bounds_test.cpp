@@ -1,0 +1,204 @@
+// For all secrets and all points: no exact operation of the vector backends' X25519 can wrap, and no factor is wider
+// than its multiplier.
+#include <gtest/gtest.h>
+
+#define MEGASEAL_ISA proof
+#include "edwards25519_base_w5.hpp"
+#include "edwards25519_base_w6.hpp"
+#include "interval_real.hpp"
+#include "interval_word.hpp"
+#include "kernels/edwards25519_comb.hpp"
+#include "kernels/field_5x51_fma.hpp"
+#include "kernels/field_5x51_madd.hpp"
+#include "kernels/x25519_across.hpp"
+#include "kernels/x25519_pair.hpp"
+
+namespace megaseal::proof {
+namespace {
+
+using Madd = Field5x51Madd<IntervalWord>;
+using Fma = Field5x51Fma<IntervalWord, IntervalReal>;
+
+void expect_proved(long at_least) {
+  Ledger& ledger = Ledger::get();
+  EXPECT_GT(ledger.checks, at_least);  // the kernels did run over this word
+  for (const std::string& f : ledger.failures) ADD_FAILURE() << "not proved: " << f;
+  ledger = {};
+}
+void expect_reported() {
+  EXPECT_FALSE(Ledger::get().failures.empty());
+  Ledger::get() = {};
+}
+
+// The slots themselves, from bytes to bytes: three items, so that two go side by side and one by itself.
+template <class F, class Ladders = LadderSingly<F>>
+void run_shared() {
+  u8 bytes[3 * 32] = {}, status[3] = {};
+  const X25519Tile tile{
+      .num = 3, .secrets = {bytes, 32}, .points = {bytes, 32}, .out = bytes, .status = status};
+  x25519_shared_tile<F, 3, Ladders>(tile);
+}
+template <class F, class BaseComb>
+void run_public(const typename BaseComb::Table& table) {
+  u8 bytes[3 * 32] = {};
+  const X25519Tile tile{.num = 3, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  x25519_public_tile<F, BaseComb, 2>(tile, table);
+}
+template <class F>
+void run_public() {
+  using BaseComb = Comb<F, 6, 43>;
+  static constexpr typename BaseComb::Table table = BaseComb::pack(edwards25519_base_w6);
+  run_public<F, BaseComb>(table);
+}
+template <class F>
+void run_comb_with_doublings() {
+  using Few = Comb<F, 6, 44, 4>;
+  static constexpr typename Few::Table table = {};
+  u8 bytes[32] = {};
+  const X25519Tile tile{.num = 1, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  x25519_public_tile<F, Few, 1>(tile, table);
+}
+
+TEST(MaddCurveBounds, X25519Shared) {
+  run_shared<Madd>();
+  expect_proved(500'000);
+}
+TEST(MaddCurveBounds, X25519SharedTwoVectorsAtATime) {
+  run_shared<Madd, LaddersPaired<Madd>>();
+  expect_proved(500'000);
+}
+TEST(MaddCurveBounds, X25519Public) {
+  run_public<Madd>();
+  expect_proved(80'000);
+}
+TEST(MaddCurveBounds, CombWithDoublings) {
+  run_comb_with_doublings<Madd>();
+  expect_proved(40'000);
+}
+
+// Negative controls: each leaves out one thing that the bounds rest on.
+struct NoCarry : Madd {
+  static Elem norm(const Prod& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
+};
+struct SmallBias : Madd {
+  static Prod sub_of_biased(const Prod& a, const Prod& b) {
+    Prod r;
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (IntervalWord::splat(limb_mask << 10) - b.l[i]);
+    return r;
+  }
+};
+struct NoBias : Madd {
+  static Prod mul_biased(const Elem& a, const Elem& b) { return mul(a, b); }
+};
+struct NoBiasInSquares : Madd {
+  static Prod sqr_biased(const Elem& a) { return sqr(a); }
+};
+TEST(MaddCurveBounds, PlantedDefectsAreReported) {
+  run_shared<NoCarry>();
+  expect_reported();
+  run_public<NoCarry>();
+  expect_reported();
+  run_public<SmallBias>();
+  expect_reported();
+  run_shared<NoBias>();
+  expect_reported();
+  run_shared<NoBiasInSquares>();
+  expect_reported();
+}
+
+TEST(FmaCurveBounds, X25519Shared) {
+  run_shared<Fma>();
+  expect_proved(500'000);
+}
+TEST(FmaCurveBounds, X25519Public) {
+  run_public<Fma>();
+  expect_proved(80'000);
+}
+TEST(FmaCurveBounds, X25519PublicWithFiveBitDigits) {
+  using BaseComb = Comb<Fma, 5, 51>;
+  static constexpr BaseComb::Table table = BaseComb::pack(edwards25519_base_w5);
+  run_public<Fma, BaseComb>(table);
+  expect_proved(80'000);
+}
+TEST(FmaCurveBounds, CombWithDoublings) {
+  run_comb_with_doublings<Fma>();
+  expect_proved(40'000);
+}
+
+TEST(FmaCurveBounds, X25519SharedAcrossLanes) {
+  u8 bytes[32] = {}, status[1] = {};
+  const X25519Tile tile{
+      .num = 1, .secrets = {bytes, 0}, .points = {bytes, 0}, .out = bytes, .status = status};
+  x25519_shared_across<Fma>(tile, 0);
+  expect_proved(100'000);
+}
+
+// What the field's description says of the two kinds of factors.
+TEST(FmaCurveBounds, FactorsMayBeOfTheSecondKindOnOneSide) {
+  const int64_t more = int64_t(1) << 16, first = (int64_t(1) << 50) + more,
+                second = (int64_t(1) << 51) + more;
+  Fma::Elem a, b;
+  for (auto& limb : a.l) limb = {-first, first};
+  for (auto& limb : b.l) limb = {0, second};
+  Fma::mul(a, b);
+  Fma::mul_biased(b, a);
+  Fma::sqr(a);
+  expect_proved(100);
+  Fma::mul(b, b);
+  expect_reported();
+  Fma::sqr(b);
+  expect_reported();
+}
+
+struct FmaNoCentre : Fma {  // norm() without signed limbs
+  static Biased mul_biased(const Elem& a, const Elem& b) {
+    Biased r = Fma::mul_biased(a, b);
+    for (auto& limb : r.l) limb = limb - IntervalWord::splat(u64(1) << 50);
+    return r;
+  }
+  static Elem norm(const Prod& a) { return Fma::norm(a); }
+  static Elem norm(const Biased& a) { return Fma::norm(Prod{{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}); }
+};
+struct FmaNoBias : Fma {
+  static Biased mul_biased(const Elem& a, const Elem& b) {
+    const Prod p = mul(a, b);
+    return {{p.l[0], p.l[1], p.l[2], p.l[3], p.l[4]}};
+  }
+};
+struct FmaNoBiasInSquares : Fma {
+  static Biased sqr_biased(const Elem& a) {
+    const Prod p = sqr(a);
+    return {{p.l[0], p.l[1], p.l[2], p.l[3], p.l[4]}};
+  }
+};
+struct FmaSmallBiasAcrossLanes : Fma {
+  template <int DIFFERENCES>
+  static Biased sums_and_differences(const Biased& v) {
+    Biased r = Fma::sums_and_differences<DIFFERENCES>(v);
+    for (auto& limb : r.l) limb = limb - IntervalWord::splat(3 * limb_mask << 8);
+    return r;
+  }
+};
+struct FmaUncentredDenominators : Fma {
+  static Prod centred(const Prod& a) { return a; }
+};
+TEST(FmaCurveBounds, PlantedDefectsAreReported) {
+  run_shared<FmaNoCentre>();
+  expect_reported();
+  run_public<FmaNoCentre>();
+  expect_reported();
+  run_shared<FmaNoBias>();
+  expect_reported();
+  run_public<FmaNoBias>();
+  expect_reported();
+  run_shared<FmaNoBiasInSquares>();
+  expect_reported();
+  run_shared<FmaUncentredDenominators>();
+  expect_reported();
+  FmaSmallBiasAcrossLanes::Elem result;
+  LadderAcross<FmaSmallBiasAcrossLanes>::run(result, FmaSmallBiasAcrossLanes::small(9), {});
+  expect_reported();
+}
+
+}  // namespace
+}  // namespace megaseal::proof
