@@ -64,7 +64,7 @@ class BatchView {
   uint32_t num_items() const { return num_; }
   uint64_t num_bytes() const { return in_.total(num_); }
 
-  /// Checks item i. OK: `out` names everything but key and nonce. Otherwise the item is finished as failed.
+  /// Checks item i. OK: `out` names everything but key and nonce, which stay as they are. Otherwise the item is finished as failed.
   megaseal_status prepare(uint32_t i, AeadItem* out) const {
     // Everything packed: set() has seen that no item's output meets any input, so that lengths and room are all that
     // is left to check. Where they are not in order, or for one message alone, the long way says what is wrong.

@@ -92,8 +92,7 @@ class SecretKeyView {
 };
 
 /// Gathers the valid items of a tile into w.items and w.index; items that are not valid are finished as
-/// failed. `also(i, item)` says what else must be OK, and may
-/// set what belongs to the item besides. Returns how many are valid.
+/// failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how many are valid.
 template <class Also>
 uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const Also& also) {
   uint32_t num = 0;

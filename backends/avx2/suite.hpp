@@ -20,7 +20,7 @@ struct Tuning {
   // one, of any that the MAC does not go along, of a long one; of a few messages side by side, of many.
   static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 2048;
   static constexpr size_t one_dead_bytes = 4096, along_dead_bytes = 6144;
-  static constexpr size_t few_dead_bytes = 8192, many_dead_bytes = 9216;
+  static constexpr size_t few_dead_bytes = 8192, many_dead_bytes = 9728;
 };
 using Suite = AeadPacked<W32x8, Rows32x8, W64, Poly1305Field26<W64x4>, Tuning>;
 using Few = AeadFew<Suite, Rows32x8, Tuning>;

@@ -18,9 +18,9 @@ struct Tuning {
   static constexpr u32 horner_groups = 2;
   // Deeper than the frames below a slot, as -fstack-usage shows them: of one of the shortest messages alone, of a short
   // one, of any that the MAC does not go along, of a long one; of a few messages side by side, of many.
-  static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 2560;
+  static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 3072;
   static constexpr size_t one_dead_bytes = 6144, along_dead_bytes = 9728;
-  static constexpr size_t few_dead_bytes = 11264, many_dead_bytes = 12800;
+  static constexpr size_t few_dead_bytes = 11264, many_dead_bytes = 13824;
 };
 using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field26<W64x8>, Tuning>;
 using Few = AeadFew<Suite, Rows32x8, Tuning>;

@@ -18,7 +18,7 @@ struct Tuning {
   static constexpr u32 horner_groups = 4;
   // Deeper than the frames below a slot, as -fstack-usage shows them: of one of the shortest messages alone, of a short
   // one, of any that the MAC does not go along, of a long one; of a few messages side by side, of many.
-  static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 2560;
+  static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 3072;
   static constexpr size_t one_dead_bytes = 4608, along_dead_bytes = 5632;
   static constexpr size_t few_dead_bytes = 8192, many_dead_bytes = 14592;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/bytes.hpp"
@@ -53,6 +54,17 @@ void expect_nothing_left(const std::vector<Bytes>& secrets, const Run& run) {
   for (size_t i = 0; i < secrets.size(); i++) EXPECT_FALSE(contains(stack, secrets[i])) << "secret " << i;
 }
 
+/// What Poly1305 makes of a one-time key (RFC 8439 §2.5): r, clamped, in halves, and five quarters of the upper one.
+Bytes poly1305_numbers(const uint8_t* one_time_key) {
+  uint64_t r[3];
+  std::memcpy(r, one_time_key, 16);
+  r[0] &= 0x0ffffffc0fffffff, r[1] &= 0x0ffffffc0ffffffc;
+  r[2] = r[1] + (r[1] >> 2);
+  Bytes out(sizeof r);
+  std::memcpy(out.data(), r, sizeof r);
+  return out;
+}
+
 class Leftovers : public BackendTest {
  protected:
   void SetUp() override {
@@ -86,12 +98,13 @@ TEST_P(Leftovers, Ciphers) {
                         .len = len,
                         .tag = tag.data()};
     const AeadTile tile{.num = 1, .items = &item, .status = &status};
-    expect_nothing_left({key, stream, in}, [&] { table().chacha20poly1305_seal(&tile); });
+    const Bytes numbers = poly1305_numbers(stream.data());
+    expect_nothing_left({key, stream, in, numbers}, [&] { table().chacha20poly1305_seal(&tile); });
     const Bytes sealed = out;
     AeadItem back = item;
     back.in = sealed.data();
     const AeadTile back_tile{.num = 1, .items = &back, .status = &status};
-    expect_nothing_left({key, stream, in}, [&] { table().chacha20poly1305_open(&back_tile); });
+    expect_nothing_left({key, stream, in, numbers}, [&] { table().chacha20poly1305_open(&back_tile); });
     EXPECT_EQ(status, 0);
     Bytes produced(stream.size());
     const StreamItem s{.key = key.data(),
@@ -125,6 +138,7 @@ TEST_P(Leftovers, CiphersOfManyMessages) {
         crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), &nonces[12 * i], 0,
                                            &keys[32 * i]);
         needles.push_back(stream);
+        needles.push_back(poly1305_numbers(stream.data()));
         needles.emplace_back(&keys[32 * i], &keys[32 * i] + 32);
         needles.emplace_back(&in[len * i], &in[len * i] + std::min<size_t>(len, 64));
       }
@@ -136,6 +150,97 @@ TEST_P(Leftovers, CiphersOfManyMessages) {
     }
   }
 }
+
+// Lengths that go all the ways there are, in one tile; and of what is refused the right tag is a secret as well.
+TEST_P(Leftovers, CiphersOfRaggedMessages) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  Random random;
+  const size_t lens[] = {0, 5, 64, 700, 17000, 129, 16384, 40, 3000, 1}, num = 150;
+  std::vector<Bytes> in(num), out(num), back(num), needles;
+  const Bytes keys = random.bytes(32 * num), nonces = random.bytes(12 * num), aad = random.bytes(1100);
+  Bytes tags(16 * num), status(num);
+  std::vector<AeadItem> items, opens;
+  for (size_t i = 0; i < num; i++) {
+    const size_t len = lens[random.below(std::size(lens))];
+    in[i] = random.bytes(len + 8), out[i].resize(len + 8), back[i].resize(len + 8);
+    items.push_back({&keys[32 * i], &nonces[12 * i], aad.data(), i % 10 == 0 ? aad.size() : i % 3,
+                     in[i].data(), out[i].data(), len, &tags[16 * i]});
+    opens.push_back(items.back());
+    opens.back().in = out[i].data(), opens.back().out = back[i].data();
+    Bytes stream(128);
+    crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), &nonces[12 * i], 0,
+                                       &keys[32 * i]);
+    needles.push_back(poly1305_numbers(stream.data()));
+    needles.push_back(stream);
+    needles.emplace_back(in[i].begin(), in[i].begin() + ptrdiff_t(std::min<size_t>(len, 64)));
+  }
+  const AeadTile tile{.num = uint32_t(num), .items = items.data(), .status = status.data()};
+  expect_nothing_left(needles, [&] { table().chacha20poly1305_seal(&tile); });
+  for (size_t i = 0; i < num; i += 7) {
+    needles.emplace_back(&tags[16 * i], &tags[16 * i] + 16);
+    tags[16 * i + 3] ^= 1;
+  }
+  const AeadTile open_tile{.num = uint32_t(num), .items = opens.data(), .status = status.data()};
+  expect_nothing_left(needles, [&] { table().chacha20poly1305_open(&open_tile); });
+  for (size_t i = 0; i < num; i++) EXPECT_EQ(status[i] != 0, i % 7 == 0) << i;
+}
+
+#if defined(__x86_64__)
+/// Calls slot(tile) and takes the registers that a function need not preserve, as it left them.
+template <class Tile>
+__attribute__((noinline)) void call_for_registers(void (*slot)(const Tile*), const Tile* tile,
+                                                  uint64_t (&out)[9]) {
+  register void (*f)(const Tile*) __asm__("r12") = slot;
+  register uint64_t* to __asm__("r13") = out;
+  register const Tile* argument __asm__("rdi") = tile;
+  __asm__ volatile(
+      "mov %%rsp, %%rbx\n\tsub $256, %%rsp\n\tand $-64, %%rsp\n\t"
+      "call *%%r12\n\t"
+      "mov %%rbx, %%rsp\n\t"
+      "mov %%rax, (%%r13)\n\tmov %%rcx, 8(%%r13)\n\tmov %%rdx, 16(%%r13)\n\tmov %%rsi, 24(%%r13)\n\t"
+      "mov %%rdi, 32(%%r13)\n\tmov %%r8, 40(%%r13)\n\tmov %%r9, 48(%%r13)\n\tmov %%r10, 56(%%r13)\n\t"
+      "mov %%r11, 64(%%r13)"
+      : "+r"(argument)
+      : "r"(f), "r"(to)
+      : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",
+        "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc",
+        "memory");
+}
+
+TEST_P(Leftovers, CiphersInGeneralRegisters) {
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  if (table().name == std::string_view("scalar")) GTEST_SKIP() << "the portable backend clears no registers";
+  Random random;
+  for (size_t round = 0; round < 60; round++) {
+    const size_t num = 1 + random.below(20);
+    const Bytes keys = random.bytes(32 * num), nonces = random.bytes(12 * num), in = random.bytes(600 * num);
+    Bytes out(600 * num), back(600 * num), tags(16 * num), status(num), secrets;
+    std::vector<AeadItem> items, opens;
+    for (size_t i = 0; i < num; i++) {
+      items.push_back({&keys[32 * i], &nonces[12 * i], nullptr, 0, &in[600 * i], &out[600 * i],
+                       random.below(600), &tags[16 * i]});
+      opens.push_back(items.back());
+      opens.back().in = &out[600 * i], opens.back().out = &back[600 * i];
+      Bytes stream(704);
+      crypto_stream_chacha20_ietf_xor_ic(stream.data(), stream.data(), stream.size(), &nonces[12 * i], 0,
+                                         &keys[32 * i]);
+      for (const Bytes& part :
+           {stream, poly1305_numbers(stream.data()), Bytes(&keys[32 * i], &keys[32 * i] + 32)})
+        secrets.insert(secrets.end(), part.begin(), part.end());
+    }
+    const auto expect_none = [&](void (*slot)(const AeadTile*), const std::vector<AeadItem>& of) {
+      const AeadTile tile{.num = uint32_t(num), .items = of.data(), .status = status.data()};
+      uint64_t registers[9];
+      call_for_registers(slot, &tile, registers);
+      for (const uint64_t r : registers)
+        EXPECT_TRUE(r == 0 || memmem(secrets.data(), secrets.size(), &r, 8) == nullptr) << num << " messages";
+    };
+    expect_none(table().chacha20poly1305_seal, items);
+    expect_none(table().chacha20poly1305_open, opens);
+    EXPECT_EQ(status, Bytes(num));
+  }
+}
+#endif
 
 TEST_P(Leftovers, X25519) {
   MEGASEAL_NEEDS_SLOT(x25519_shared);
