@@ -10,5 +10,8 @@ void secretbox_seal(const AeadTile* tile);
 void secretbox_open(const AeadTile* tile);
 void hchacha20(const HChaCha20Tile* tile);
 void chacha20_stream(const StreamTile* tile);
+void hkdf_extract(const HkdfExtractTile* tile);
+void hkdf_expand(const HkdfExpandTile* tile);
+void hpke_schedule(const HpkeScheduleTile* tile);
 
 }  // namespace megaseal::avx512ifma
