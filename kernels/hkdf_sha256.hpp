@@ -1,128 +1,157 @@
-// HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869).
+// HMAC-SHA256 (RFC 2104) and HKDF-SHA256 (RFC 5869) over a Hash (kernels/sha256.hpp), a message to a lane.
 //
-// Two forms: for inputs of any length over the one-lane word; and, for 32-byte keys and messages whose blocks
-// the caller lays out, over a word of any number of lanes. Both keep the two states that follow the key's
-// blocks, so that a second message under the same key costs two compressions less.
+// A key is kept as the two states that follow its blocks, so that a second message under the same key costs two
+// compressions less.
 #pragma once
 #include "kernels/sha256.hpp"
+#include "kernels/table.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
 /// The states after key ^ ipad and key ^ opad. As secret as the key.
-template <class W>
+template <class Hash>
 struct HmacKey {
-  W inner[8], outer[8];
+  typename Hash::State inner, outer;
 };
 
-// ---- Lanes: a message to a lane ----
+// `block` is where the blocks are made: the caller's, who wipes it once when all is done.
 
-/// From the 16 words of a zero-padded key, a key to a lane; the words are destroyed. Two compressions.
-template <class W>
-MEGASEAL_INLINE void hmac_set_key_block(HmacKey<W>& out, W (&block)[16]) {
-  W padded[16];
-  for (int i = 0; i < 16; i++) padded[i] = block[i] ^ W::splat(0x36363636);
-  sha256_init(out.inner);
-  sha256_compress(out.inner, padded);
-  for (int i = 0; i < 16; i++) block[i] = block[i] ^ W::splat(0x5c5c5c5c);
-  sha256_init(out.outer);
-  sha256_compress(out.outer, block);
-  wipe(padded, sizeof padded);
-  wipe(block, sizeof block);
+/// From the block of a zero-padded key, which is destroyed. Two compressions.
+template <class Hash>
+MEGASEAL_INLINE void hmac_set_key_block(HmacKey<Hash>& out, typename Hash::Block& block) {
+  Hash::flip(block, 0x36363636);
+  Hash::set(out.inner, sha256_initial());
+  Hash::compress(out.inner, block);
+  Hash::flip(block, 0x36363636 ^ 0x5c5c5c5c);
+  Hash::set(out.outer, sha256_initial());
+  Hash::compress(out.outer, block);
 }
 
-/// From keys of 32 bytes.
-template <class W>
-MEGASEAL_INLINE void hmac_set_key(HmacKey<W>& out, const W (&key)[8]) {
-  W block[16];
-  for (int i = 0; i < 8; i++) block[i] = key[i], block[8 + i] = W::splat(0);
+/// From keys that are digests.
+template <class Hash>
+MEGASEAL_INLINE void hmac_set_key(HmacKey<Hash>& out, const typename Hash::State& key,
+                                  typename Hash::Block& block) {
+  constexpr u32 zeros[8] = {};
+  Hash::join(block, key, zeros);
   hmac_set_key_block(out, block);
 }
 
 /// The outer hash over an inner digest, in place: one compression. The padded block is the digest, a 1 bit,
 /// and the length of key block and digest, 96 bytes.
-template <class W>
-MEGASEAL_INLINE void hmac_outer(W (&digest)[8], const HmacKey<W>& key) {
-  W block[16];
-  for (int i = 0; i < 8; i++) block[i] = digest[i], digest[i] = key.outer[i];
-  block[8] = W::splat(0x80000000);
-  for (int i = 9; i < 15; i++) block[i] = W::splat(0);
-  block[15] = W::splat(96 * 8);
-  sha256_compress(digest, block);
-  wipe(block, sizeof block);
+template <class Hash>
+MEGASEAL_INLINE void hmac_outer(typename Hash::State& digest, const HmacKey<Hash>& key,
+                                typename Hash::Block& block) {
+  constexpr u32 padding[8] = {0x80000000, 0, 0, 0, 0, 0, 0, 96 * 8};
+  Hash::join(block, digest, padding);
+  Hash::copy(digest, key.outer);
+  Hash::compress(digest, block);
 }
 
 /// HMAC of a message of `num` blocks, padding included, that is the same in every lane: num + 1 compressions.
-/// `words` are its big-endian words.
-template <class W>
-MEGASEAL_INLINE void hmac_common(W (&out)[8], const HmacKey<W>& key, const u32* words, int num) {
-  for (int i = 0; i < 8; i++) out[i] = key.inner[i];
-  for (int b = 0; b < num; b++) {
-    W block[16];
-    for (int i = 0; i < 16; i++) block[i] = W::splat(words[16 * b + i]);
-    sha256_compress(out, block);
-  }
-  hmac_outer(out, key);
+template <class Hash>
+MEGASEAL_INLINE void hmac_common(typename Hash::State& out, const HmacKey<Hash>& key,
+                                 const typename Hash::Common* blocks, int num, typename Hash::Block& block) {
+  Hash::copy(out, key.inner);
+  for (int b = 0; b < num; b++) Hash::compress(out, blocks[b]);
+  hmac_outer(out, key, block);
 }
 
-// ---- Any length, one message ----
+/// PRK = HMAC(salt, ikm) (RFC 5869 §2.2) of `num` <= lanes items. A salt above 64 bytes is hashed first (RFC 2104 §2); an
+/// empty one is a key of zeros, which is what padding makes of it.
+template <class Hash>
+MEGASEAL_NOINLINE void hkdf_extract_lanes(const HkdfExtractItem* items, u32 num) {
+  struct {
+    u8 bytes[Hash::lanes][64];
+    typename Hash::Block block;
+    typename Hash::State state;
+    HmacKey<Hash> key;
+  } s;
+  Sha256Message messages[Hash::lanes] = {};
+  __builtin_memset(&s, 0, sizeof s);
 
-/// From a key of any length; above 64 bytes it is hashed first (RFC 2104 §2).
-template <class W>
-MEGASEAL_INLINE void hmac_set_long_key(HmacKey<W>& out, const u8* key, u64 key_len) {
-  u8 bytes[64] = {};
-  if (key_len > 64) {
-    Sha256Stream<W> hash;
-    hash.init();
-    hash.update(key, key_len);
-    hash.finish();
-    hash.digest(bytes);
-    wipe(&hash, sizeof hash);
-  } else if (key_len != 0) {
-    copy_bytes(bytes, key, key_len);
+  bool any_long = false;
+  for (u32 l = 0; l < num; l++) {
+    const u64 len = items[l].salt_len;
+    if (len > 64) any_long = true;
+    messages[l].pieces[0] = {items[l].salt, len > 64 ? len : 0};
   }
-  W block[16];
-  for (int i = 0; i < 16; i++) block[i] = W::splat(load_be32(bytes + 4 * i));
-  hmac_set_key_block(out, block);
-  wipe(bytes, sizeof bytes);
+  if (any_long) {
+    Hash::set(s.state, sha256_initial());
+    sha256_messages<Hash>(s.state, messages, num, 0);
+    Hash::store(s.bytes[0], 64, num, 32, s.state);
+  }
+  for (u32 l = 0; l < num; l++) {
+    if (items[l].salt_len > 64) continue;
+    __builtin_memset(s.bytes[l], 0, 64);
+    if (items[l].salt_len != 0) copy_bytes(s.bytes[l], items[l].salt, items[l].salt_len);
+  }
+  Hash::load(s.block, s.bytes[0], 64);
+  hmac_set_key_block(s.key, s.block);
+
+  for (u32 l = 0; l < num; l++) messages[l].pieces[0] = {items[l].ikm, items[l].ikm_len};
+  Hash::copy(s.state, s.key.inner);
+  sha256_messages<Hash>(s.state, messages, num, 64);
+  hmac_outer(s.state, s.key, s.block);
+  Hash::store(s.bytes[0], 64, num, 32, s.state);
+  for (u32 l = 0; l < num; l++) copy_bytes(items[l].prk, s.bytes[l], 32);
+  wipe(&s, sizeof s);
 }
 
-/// PRK = HMAC(salt, ikm) (RFC 5869 §2.2). An empty salt is a key of zeros, which is what padding makes of it.
-template <class W>
-MEGASEAL_NOINLINE void hkdf_extract_one(u8* prk, const u8* salt, u64 salt_len, const u8* ikm, u64 ikm_len) {
-  HmacKey<W> key;
-  Sha256Stream<W> hash;
-  hmac_set_long_key(key, salt, salt_len);
-  hash.resume(key.inner);
-  hash.update(ikm, ikm_len);
-  hash.finish();
-  hmac_outer(hash.state, key);
-  hash.digest(prk);
-  wipe(&key, sizeof key);
-  wipe(&hash, sizeof hash);
+/// T(i) = HMAC(PRK, T(i-1) ‖ info ‖ i), out = T(1) ‖ T(2) ‖ … (RFC 5869 §2.3) of `num` <= lanes items. An item whose
+/// output is complete waits for the longest.
+template <class Hash>
+MEGASEAL_NOINLINE void hkdf_expand_lanes(const HkdfExpandItem* items, u32 num) {
+  struct {
+    u8 bytes[Hash::lanes][64];  // a key, then T(i)
+    typename Hash::Block block;
+    typename Hash::State state;
+    HmacKey<Hash> key;
+  } s;
+  __builtin_memset(&s, 0, sizeof s);
+  u64 longest = 0;
+  for (u32 l = 0; l < num; l++) {
+    copy_bytes(s.bytes[l], items[l].prk, 32);
+    if (items[l].out_len > longest) longest = items[l].out_len;
+  }
+  Hash::load(s.block, s.bytes[0], 64);
+  hmac_set_key_block(s.key, s.block);
+
+  u8 counter = 1;
+  for (u64 done = 0; done < longest; done += 32, counter++) {
+    Sha256Message messages[Hash::lanes] = {};
+    for (u32 l = 0; l < num; l++)
+      if (done < items[l].out_len)
+        messages[l] = {
+            {{s.bytes[l], done == 0 ? u64(0) : u64(32)}, {items[l].info, items[l].info_len}, {&counter, 1}}};
+    Hash::copy(s.state, s.key.inner);
+    sha256_messages<Hash>(s.state, messages, num, 64);
+    hmac_outer(s.state, s.key, s.block);
+    Hash::store(s.bytes[0], 64, num, 32, s.state);
+    for (u32 l = 0; l < num; l++) {
+      if (done >= items[l].out_len) continue;
+      const u64 left = items[l].out_len - done;
+      copy_bytes(items[l].out + done, s.bytes[l], left < 32 ? left : 32);
+    }
+  }
+  wipe(&s, sizeof s);
 }
 
-/// T(i) = HMAC(PRK, T(i-1) ‖ info ‖ i), out = T(1) ‖ T(2) ‖ … (RFC 5869 §2.3). out_len is at most 255 * 32.
-template <class W>
-MEGASEAL_NOINLINE void hkdf_expand_one(u8* out, u64 out_len, const u8* prk, const u8* info, u64 info_len) {
-  HmacKey<W> key;
-  Sha256Stream<W> hash;
-  u8 previous[32];
-  hmac_set_long_key(key, prk, 32);
-  for (u8 counter = 1; out_len != 0; counter++) {
-    hash.resume(key.inner);
-    if (counter != 1) hash.update(previous, 32);
-    hash.update(info, info_len);
-    hash.update(&counter, 1);
-    hash.finish();
-    hmac_outer(hash.state, key);
-    hash.digest(previous);
-    const u64 n = out_len < 32 ? out_len : 32;
-    copy_bytes(out, previous, n);
-    out += n, out_len -= n;
-  }
-  wipe(&key, sizeof key);
-  wipe(&hash, sizeof hash);
-  wipe(previous, sizeof previous);
+// ---- Tiles ----
+//
+// `Groups` says how a backend shares the items of a tile out: Groups::each(num, run) calls
+// run.template operator()<Hash>(first, count) for groups that together are all of them, count <= Hash::lanes.
+
+template <class Groups>
+MEGASEAL_INLINE void hkdf_extract_tile(const HkdfExtractTile& tile) {
+  Groups::each(
+      tile.num, [&]<class Hash>(u32 first, u32 count)
+                    __attribute__((always_inline)) { hkdf_extract_lanes<Hash>(tile.items + first, count); });
+}
+template <class Groups>
+MEGASEAL_INLINE void hkdf_expand_tile(const HkdfExpandTile& tile) {
+  Groups::each(
+      tile.num, [&]<class Hash>(u32 first, u32 count)
+                    __attribute__((always_inline)) { hkdf_expand_lanes<Hash>(tile.items + first, count); });
 }
 
 MEGASEAL_KERNELS_END

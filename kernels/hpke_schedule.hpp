@@ -19,13 +19,14 @@ MEGASEAL_KERNELS_BEGIN
 
 /// The HMAC states of the all-zero key: the compression of the initial state with 64 bytes of 0x36, and with
 /// 64 bytes of 0x5c. An empty salt means this key (RFC 5869 §2.2). A test recomputes them.
-template <class W>
-MEGASEAL_INLINE void hmac_zero_key(HmacKey<W>& out) {
+template <class Hash>
+MEGASEAL_INLINE void hmac_zero_key(HmacKey<Hash>& out) {
   constexpr u32 inner[8] = {0xf454dead, 0x9725214f, 0x90daf2a0, 0xdf1228ea,
                             0x64e5750f, 0xa3924181, 0x824a932b, 0xf8e04e32};
   constexpr u32 outer[8] = {0xd385480f, 0x7abb6477, 0x37c9c538, 0x5dd82467,
                             0x8e043a72, 0x753434b0, 0xdeb82818, 0x361d45a6};
-  for (int i = 0; i < 8; i++) out.inner[i] = W::splat(inner[i]), out.outer[i] = W::splat(outer[i]);
+  Hash::set(out.inner, inner);
+  Hash::set(out.outer, outer);
 }
 
 /// Lays an HMAC message out in SHA-256 blocks: bytes one after the other, then the padding.
@@ -63,14 +64,24 @@ struct HmacMessage {
   }
 };
 
-/// Messages of the last LabeledExpands as words, each of two blocks: the same for every message of a tile,
-/// and public, for key_schedule_context holds hashes of info and psk_id alone.
-struct HpkeExpandMessages {
-  u32 key[32], base_nonce[32], exporter[32];
+/// The blocks that are the same for every message of a tile, prepared: the messages of the last LabeledExpands, two
+/// blocks each and public, for key_schedule_context holds hashes of info and psk_id alone; and the first block of the
+/// "secret" message, which holds the PSK's first bytes.
+template <class Common>
+struct HpkeCommonBlocks {
+  Common secret, key[2], base_nonce[2], exporter[2];
 };
 
-MEGASEAL_INLINE void hpke_expand_message(u32 (&out)[32], const HpkeShared& shared, u8 out_len,
-                                         const char* label, size_t label_len) {
+template <class Hash>
+MEGASEAL_INLINE void hpke_prepare_block(typename Hash::Common& out, const u8* bytes) {
+  u32 words[16];
+  for (int i = 0; i < 16; i++) words[i] = load_be32(bytes + 4 * i);
+  Hash::prepare(out, words);
+  wipe(words, sizeof words);
+}
+template <class Hash>
+MEGASEAL_INLINE void hpke_prepare_expand(typename Hash::Common (&out)[2], const HpkeShared& shared,
+                                         u8 out_len, const char* label, size_t label_len) {
   u8 bytes[128];
   HmacMessage message = {bytes};
   message.put_length(out_len);
@@ -78,119 +89,130 @@ MEGASEAL_INLINE void hpke_expand_message(u32 (&out)[32], const HpkeShared& share
   message.put(shared.key_schedule_context, 65);
   message.put("\x01", 1);
   message.pad(bytes, sizeof bytes);
-  for (int i = 0; i < 32; i++) out[i] = load_be32(bytes + 4 * i);
-}
-MEGASEAL_INLINE void hpke_expand_messages(HpkeExpandMessages& out, const HpkeShared& shared, bool exporters) {
-  hpke_expand_message(out.key, shared, 32, "key", 3);
-  hpke_expand_message(out.base_nonce, shared, 12, "base_nonce", 10);
-  if (exporters) hpke_expand_message(out.exporter, shared, 32, "exp", 3);
+  hpke_prepare_block<Hash>(out[0], bytes);
+  hpke_prepare_block<Hash>(out[1], bytes + 64);
 }
 
-/// Block `b` of the "secret" message: 23 bytes of label, the PSK of any length, padding.
-MEGASEAL_INLINE void hpke_psk_block(u8 (&out)[64], const HpkeShared& shared, u64 b, u64 num_blocks) {
-  u8 label[23];
-  HmacMessage message = {label};
-  message.put_hpke_label("secret", 6);
-  const u64 len = sizeof label + shared.psk_len, begin = 64 * b;
-  for (u64 i = 0; i < 64; i++) {
-    const u64 at = begin + i;
-    out[i] = at < sizeof label ? label[at] : at < len ? shared.psk[at - sizeof label] : at == len ? 0x80 : 0;
-  }
-  if (b + 1 == num_blocks) {
-    const u64 bits = 8 * (64 + len);
-    store_be32(out + 56, u32(bits >> 32));
-    store_be32(out + 60, u32(bits));
-  }
-}
-
-/// Word i of lane l from bytes[l]: one block of 64 bytes to a lane, `stride` bytes apart.
-template <class W>
-MEGASEAL_INLINE void load_blocks(W (&out)[16], const u8* bytes, size_t stride) {
-  for (int i = 0; i < 16; i++) {
-    u32 word[W::lanes];
-    for (int l = 0; l < W::lanes; l++) word[l] = load_be32(bytes + l * stride + 4 * i);
-    out[i] = W::load(word);
-  }
-}
-
-/// The first `len` bytes (whole words) of each of `num` lanes' digests, one after the other.
-template <class W>
-MEGASEAL_INLINE void store_digests(u8* out, const W (&digest)[8], u32 num, u32 len) {
-  u32 word[W::lanes];
-  for (u32 i = 0; i < len / 4; i++) {
-    digest[i].store(word);
-    for (u32 l = 0; l < num; l++) store_be32(out + l * len + 4 * i, word[l]);
-  }
-  wipe(word, sizeof word);
+/// Block `b` of the "secret" message: label, the PSK of any length, padding. Returns the number of blocks.
+template <class Hash>
+MEGASEAL_NOINLINE u64 hpke_prepare_secret(typename Hash::Common& out, const HpkeShared& shared, u64 b) {
+  u8 label[23], bytes[64];
+  HmacMessage{label}.put_hpke_label("secret", 6);
+  const Sha256Message message = {{{label, sizeof label}, {shared.psk, shared.psk_len}, {}}};
+  message.block(bytes, b, 64);
+  hpke_prepare_block<Hash>(out, bytes);
+  wipe(bytes, sizeof bytes);
+  return message.num_blocks();
 }
 
 /// Messages first … first + num - 1 of a tile, 1 <= num <= lanes. Lanes beyond num repeat the last message.
-template <class W>
-MEGASEAL_NOINLINE void hpke_schedule_lanes(const HpkeScheduleTile& tile, const HpkeExpandMessages& messages,
-                                           u32 first, u32 num) {
+template <class Hash>
+MEGASEAL_NOINLINE void hpke_schedule_lanes(const HpkeScheduleTile& tile,
+                                           const HpkeCommonBlocks<typename Hash::Common>& common,
+                                           u64 num_secret_blocks, u32 first, u32 num) {
   struct {
-    u8 bytes[W::lanes][128];
-    W block[16], digest[8];
-    HmacKey<W> key;
+    u8 dh[Hash::lanes][64], enc[Hash::lanes][128];
+    typename Hash::Block block;
+    typename Hash::State digest;
+    HmacKey<Hash> key;
+    typename Hash::Common psk;
   } s;
-  const auto of_lane = [&](int l) __attribute__((always_inline)) {
-    return first + (u32(l) < num ? u32(l) : num - 1);
-  };
+
+  // The messages of the two that differ from lane to lane: written long before they are loaded, for a load that spans
+  // stores still on their way waits for them.
+  for (u32 l = 0; l < u32(Hash::lanes); l++) {
+    const u32 i = first + (l < num ? l : num - 1);
+    HmacMessage eae_prk = {s.dh[l]};
+    eae_prk.put_kem_label("eae_prk", 7);
+    eae_prk.put(tile.dh + 32 * size_t(i), 32);
+    eae_prk.pad(s.dh[l], 64);
+    HmacMessage shared_secret = {s.enc[l]};
+    shared_secret.put_length(32);
+    shared_secret.put_kem_label("shared_secret", 13);
+    shared_secret.put(tile.enc + 32 * size_t(i), 32);
+    shared_secret.put(tile.recipients.base + i * tile.recipients.stride, 32);
+    shared_secret.put("\x01", 1);
+    shared_secret.pad(s.enc[l], 128);
+  }
 
   // eae_prk
   hmac_zero_key(s.key);
-  for (int l = 0; l < W::lanes; l++) {
-    HmacMessage message = {s.bytes[l]};
-    message.put_kem_label("eae_prk", 7);
-    message.put(tile.dh + 32 * size_t(of_lane(l)), 32);
-    message.pad(s.bytes[l], 64);
-  }
-  load_blocks(s.block, s.bytes[0], 128);
-  for (int i = 0; i < 8; i++) s.digest[i] = s.key.inner[i];
-  sha256_compress(s.digest, s.block);
-  hmac_outer(s.digest, s.key);
+  Hash::copy(s.digest, s.key.inner);
+  Hash::load(s.block, s.dh[0], 64);
+  Hash::compress(s.digest, s.block);
+  hmac_outer(s.digest, s.key, s.block);
 
   // shared_secret
-  hmac_set_key(s.key, s.digest);
-  for (int l = 0; l < W::lanes; l++) {
-    HmacMessage message = {s.bytes[l]};
-    message.put_length(32);
-    message.put_kem_label("shared_secret", 13);
-    message.put(tile.enc + 32 * size_t(of_lane(l)), 32);
-    message.put(tile.recipients.base + of_lane(l) * tile.recipients.stride, 32);
-    message.put("\x01", 1);
-    message.pad(s.bytes[l], 128);
-  }
-  for (int i = 0; i < 8; i++) s.digest[i] = s.key.inner[i];
-  load_blocks(s.block, s.bytes[0], 128);
-  sha256_compress(s.digest, s.block);
-  load_blocks(s.block, s.bytes[0] + 64, 128);
-  sha256_compress(s.digest, s.block);
-  hmac_outer(s.digest, s.key);
+  hmac_set_key(s.key, s.digest, s.block);
+  Hash::copy(s.digest, s.key.inner);
+  Hash::load(s.block, s.enc[0], 128);
+  Hash::compress(s.digest, s.block);
+  Hash::load(s.block, s.enc[0] + 64, 128);
+  Hash::compress(s.digest, s.block);
+  hmac_outer(s.digest, s.key, s.block);
 
   // secret
-  hmac_set_key(s.key, s.digest);
-  for (int i = 0; i < 8; i++) s.digest[i] = s.key.inner[i];
-  const u64 num_blocks = (23 + tile.shared->psk_len + 9 + 63) / 64;
-  for (u64 b = 0; b < num_blocks; b++) {
-    u8(&psk)[64] = *reinterpret_cast<u8(*)[64]>(s.bytes[0]);
-    hpke_psk_block(psk, *tile.shared, b, num_blocks);
-    for (int i = 0; i < 16; i++) s.block[i] = W::splat(load_be32(psk + 4 * i));
-    sha256_compress(s.digest, s.block);
+  hmac_set_key(s.key, s.digest, s.block);
+  Hash::copy(s.digest, s.key.inner);
+  Hash::compress(s.digest, common.secret);
+  for (u64 b = 1; b < num_secret_blocks; b++) {
+    hpke_prepare_secret<Hash>(s.psk, *tile.shared, b);
+    Hash::compress(s.digest, s.psk);
   }
-  hmac_outer(s.digest, s.key);
+  hmac_outer(s.digest, s.key, s.block);
 
   // key, base_nonce, exporter_secret
-  hmac_set_key(s.key, s.digest);
-  hmac_common(s.digest, s.key, messages.key, 2);
-  store_digests(tile.keys + 32 * size_t(first), s.digest, num, 32);
-  hmac_common(s.digest, s.key, messages.base_nonce, 2);
-  store_digests(tile.nonces + 12 * size_t(first), s.digest, num, 12);
+  hmac_set_key(s.key, s.digest, s.block);
+  hmac_common(s.digest, s.key, common.key, 2, s.block);
+  Hash::store(tile.keys + 32 * size_t(first), 32, num, 32, s.digest);
+  hmac_common(s.digest, s.key, common.base_nonce, 2, s.block);
+  Hash::store(tile.nonces + 12 * size_t(first), 12, num, 12, s.digest);
   if (tile.exporters) {
-    hmac_common(s.digest, s.key, messages.exporter, 2);
-    store_digests(tile.exporters + 32 * size_t(first), s.digest, num, 32);
+    hmac_common(s.digest, s.key, common.exporter, 2, s.block);
+    Hash::store(tile.exporters + 32 * size_t(first), 32, num, 32, s.digest);
   }
   wipe(&s, sizeof s);
+}
+
+/// The blocks that a tile has in common, all of them prepared, and what runs with them: run(common, blocks of "secret").
+template <class Hash, class Run>
+MEGASEAL_INLINE void hpke_with_common_blocks(const HpkeScheduleTile& tile, const Run& run) {
+  HpkeCommonBlocks<typename Hash::Common> common;
+  hpke_prepare_expand<Hash>(common.key, *tile.shared, 32, "key", 3);
+  hpke_prepare_expand<Hash>(common.base_nonce, *tile.shared, 12, "base_nonce", 10);
+  if (tile.exporters) hpke_prepare_expand<Hash>(common.exporter, *tile.shared, 32, "exp", 3);
+  const u64 num_secret_blocks = hpke_prepare_secret<Hash>(common.secret, *tile.shared, 0);
+  run(common, num_secret_blocks);
+  wipe(&common, sizeof common);
+}
+template <class Groups>
+MEGASEAL_NOINLINE void hpke_schedule_many(const HpkeScheduleTile& tile) {
+  const auto run = [&](const auto& common, u64 num_secret_blocks) __attribute__((always_inline)) {
+    Groups::each(
+        tile.num, [&]<class Hash>(u32 first, u32 count) __attribute__((always_inline)) {
+          hpke_schedule_lanes<Hash>(tile, common, num_secret_blocks, first, count);
+        });
+  };
+  hpke_with_common_blocks<typename Groups::First>(tile, run);
+}
+template <class Groups>
+MEGASEAL_NOINLINE void hpke_schedule_one(const HpkeScheduleTile& tile) {
+  using Hash = Sha256Unprepared<typename Groups::First>;
+  const auto run = [&](const auto& common, u64 num_secret_blocks) __attribute__((always_inline)) {
+    hpke_schedule_lanes<Hash>(tile, common, num_secret_blocks, 0, 1);
+  };
+  hpke_with_common_blocks<Hash>(tile, run);
+}
+
+/// A whole tile; `Groups` as in hkdf_sha256.hpp. Every Hash of a backend takes the same prepared blocks; Groups::First is
+/// the one of a single message. Preparing the blocks takes as long as two compressions and saves a third of each: a
+/// message alone goes without.
+template <class Groups>
+MEGASEAL_INLINE void hpke_schedule_tile(const HpkeScheduleTile& tile) {
+  if (tile.num == 1)
+    hpke_schedule_one<Groups>(tile);
+  else
+    hpke_schedule_many<Groups>(tile);
 }
 
 MEGASEAL_KERNELS_END

@@ -16,9 +16,9 @@ const KernelTable avx2_table = {
     .chacha20_stream = avx2::chacha20_stream,
     .x25519_shared = avx2::x25519_shared,
     .x25519_public = avx2::x25519_public,
-    .hkdf_extract = nullptr,
-    .hkdf_expand = nullptr,
-    .hpke_schedule = nullptr,
+    .hkdf_extract = avx2::hkdf_extract,
+    .hkdf_expand = avx2::hkdf_expand,
+    .hpke_schedule = avx2::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
 };

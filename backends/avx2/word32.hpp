@@ -64,6 +64,12 @@ struct W32x8 {
   friend MEGASEAL_INLINE W32x8 choose(W32x8 m, W32x8 a, W32x8 b) {
     return {_mm256_or_si256(_mm256_and_si256(m.v, a.v), _mm256_andnot_si256(m.v, b.v))};
   }
+  /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
+  friend MEGASEAL_INLINE void pin(W32x8& x) { __asm__ volatile("" : "+x"(x.v)); }
+  friend MEGASEAL_INLINE W32x8 swap_bytes(W32x8 a) {
+    return {_mm256_shuffle_epi8(a.v, _mm256_broadcastsi128_si256(_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10,
+                                                                               9, 8, 15, 14, 13, 12)))};
+  }
   template <int N>
   MEGASEAL_INLINE W32x8 rotl() const {
     return {rotl_epi32<N>(v)};

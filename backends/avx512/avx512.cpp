@@ -16,9 +16,9 @@ const KernelTable avx512_table = {
     .chacha20_stream = avx512::chacha20_stream,
     .x25519_shared = avx512::x25519_shared,
     .x25519_public = avx512::x25519_public,
-    .hkdf_extract = nullptr,
-    .hkdf_expand = nullptr,
-    .hpke_schedule = nullptr,
+    .hkdf_extract = avx512::hkdf_extract,
+    .hkdf_expand = avx512::hkdf_expand,
+    .hpke_schedule = avx512::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
 };

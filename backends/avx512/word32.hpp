@@ -55,6 +55,18 @@ struct W32x16 {
   friend MEGASEAL_INLINE W32x16 choose(W32x16 m, W32x16 a, W32x16 b) {
     return {_mm512_ternarylogic_epi32(m.v, a.v, b.v, 0xca)};
   }
+  /// Computes x before anything that follows; the compiler's own order may need more registers than there are.
+  friend MEGASEAL_INLINE void pin(W32x16& x) { __asm__ volatile("" : "+v"(x.v)); }
+  friend MEGASEAL_INLINE W32x16 xor3(W32x16 a, W32x16 b, W32x16 c) {
+    return {_mm512_ternarylogic_epi32(a.v, b.v, c.v, 0x96)};
+  }
+  friend MEGASEAL_INLINE W32x16 majority(W32x16 a, W32x16 b, W32x16 c) {
+    return {_mm512_ternarylogic_epi32(a.v, b.v, c.v, 0xe8)};
+  }
+  friend MEGASEAL_INLINE W32x16 swap_bytes(W32x16 a) {
+    return {_mm512_shuffle_epi8(
+        a.v, _mm512_broadcast_i32x4(_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12)))};
+  }
   template <int N>
   MEGASEAL_INLINE W32x16 rotl() const {
     return {_mm512_rol_epi32(v, N)};

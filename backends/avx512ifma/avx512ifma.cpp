@@ -16,9 +16,9 @@ const KernelTable avx512ifma_table = {
     .chacha20_stream = avx512ifma::chacha20_stream,
     .x25519_shared = avx512ifma::x25519_shared,
     .x25519_public = avx512ifma::x25519_public,
-    .hkdf_extract = nullptr,
-    .hkdf_expand = nullptr,
-    .hpke_schedule = nullptr,
+    .hkdf_extract = avx512ifma::hkdf_extract,
+    .hkdf_expand = avx512ifma::hkdf_expand,
+    .hpke_schedule = avx512ifma::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
 };

@@ -7,37 +7,42 @@
 
 namespace megaseal::scalar {
 namespace {
-// Deeper than any chain of frames below a slot of this file, as -fstack-usage shows them.
-constexpr size_t hkdf_dead_bytes = 1024, schedule_dead_bytes = 3072;
+
+// Four lanes take 1.6 times as long as one: two messages fill them well enough.
+struct HashGroups {
+  using First = Sha256Lanes<W32, W32>;
+  using Four = Sha256Lanes<W32x4, W32>;
+  template <class Run>
+  static MEGASEAL_INLINE void each(u32 num, const Run& run) {
+    u32 i = 0;
+    for (; num - i >= 2; i += num - i < 4 ? num - i : 4)
+      run.template operator()<Four>(i, num - i < 4 ? num - i : 4);
+    if (i < num) run.template operator()<First>(i, 1);
+  }
+  /// After a tile of `num`: deeper than the frames below a slot, as -fstack-usage shows them.
+  static MEGASEAL_INLINE void wipe_dead(u32 num) {
+    if (num > 1)
+      wipe_stack<5120>();
+    else
+      wipe_stack<2048>();
+  }
+};
+
 }  // namespace
 
 void hkdf_extract(const HkdfExtractTile* tile) {
-  for (u32 i = 0; i < tile->num; i++) {
-    const HkdfExtractItem& item = tile->items[i];
-    hkdf_extract_one<W32>(item.prk, item.salt, item.salt_len, item.ikm, item.ikm_len);
-  }
-  wipe_stack<hkdf_dead_bytes>();
+  hkdf_extract_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
 }
 
 void hkdf_expand(const HkdfExpandTile* tile) {
-  for (u32 i = 0; i < tile->num; i++) {
-    const HkdfExpandItem& item = tile->items[i];
-    hkdf_expand_one<W32>(item.out, item.out_len, item.prk, item.info, item.info_len);
-  }
-  wipe_stack<hkdf_dead_bytes>();
+  hkdf_expand_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
 }
 
 void hpke_schedule(const HpkeScheduleTile* tile) {
-  HpkeExpandMessages messages;
-  hpke_expand_messages(messages, *tile->shared, tile->exporters != nullptr);
-  u32 i = 0;
-  for (; i + 4 <= tile->num; i += 4) hpke_schedule_lanes<W32x4>(*tile, messages, i, 4);
-  // Four lanes take twice the time of one: three messages still fill them well enough.
-  if (const u32 rest = tile->num - i; rest == 3)
-    hpke_schedule_lanes<W32x4>(*tile, messages, i, 3);
-  else
-    for (; i < tile->num; i++) hpke_schedule_lanes<W32>(*tile, messages, i, 1);
-  wipe_stack<schedule_dead_bytes>();
+  hpke_schedule_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
 }
 
 }  // namespace megaseal::scalar

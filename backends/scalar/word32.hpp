@@ -8,7 +8,9 @@
 //
 // What a kernel may ask of a word of L lanes:
 //   splat, load/store of L numbers, lane_numbers (0 … L-1), + - wrap_add & | ^ ~, rotl rotr shr,
-//   choose(m, a, b), bit by bit m ? a : b,
+//   choose(m, a, b), bit by bit m ? a : b, swap_bytes (of each number),
+//   where one operation does it: xor3(a, b, c), majority(a, b, c) bit by bit; where the compiler needs help: pin(x), computed
+//   before anything that follows,
 //   load_bytes/store_bytes of 4·L bytes (little endian), transpose of L words,
 //   and of a word that holds rows of four lanes, one or more blocks side by side: blocks, block_numbers (block k's
 //   number in its lane 0), rotate_lanes<K> (lane i takes lane i+K), store_blocks.
@@ -36,6 +38,7 @@ struct W32 {
   friend MEGASEAL_INLINE W32 operator~(W32 a) { return {~a.v}; }
   friend MEGASEAL_INLINE W32 wrap_add(W32 a, W32 b) { return {a.v + b.v}; }
   friend MEGASEAL_INLINE W32 choose(W32 m, W32 a, W32 b) { return {b.v ^ (m.v & (a.v ^ b.v))}; }
+  friend MEGASEAL_INLINE W32 swap_bytes(W32 a) { return {__builtin_bswap32(a.v)}; }
   template <int N>
   MEGASEAL_INLINE W32 rotl() const {
     static_assert(0 < N && N < 32);
@@ -80,6 +83,11 @@ struct W32x4 {
   friend MEGASEAL_INLINE W32x4 wrap_add(W32x4 a, W32x4 b) { return {a.v + b.v}; }
   /// SSE2 has and-not, so that both halves start at once; the one-lane word saves an operation instead.
   friend MEGASEAL_INLINE W32x4 choose(W32x4 m, W32x4 a, W32x4 b) { return {(m.v & a.v) | (~m.v & b.v)}; }
+  /// SSE2 has no byte shuffle: halves change places, then the bytes within them.
+  friend MEGASEAL_INLINE W32x4 swap_bytes(W32x4 a) {
+    const Halves h = (Halves)a.rotl<16>().v;
+    return {(Vector)((h << 8) | (h >> 8))};
+  }
   template <int N>
   MEGASEAL_INLINE W32x4 rotl() const {
     static_assert(0 < N && N < 32);

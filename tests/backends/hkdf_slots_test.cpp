@@ -51,7 +51,7 @@ TEST_P(HkdfSlots, RaggedTiles) {
   MEGASEAL_NEEDS_SLOT(hkdf_extract);
   MEGASEAL_NEEDS_SLOT(hkdf_expand);
   Random random;
-  for (size_t num = 0; num <= 40; num += 1 + num / 6) {
+  for (size_t num = 0; num <= 40; ++num) {
     std::vector<Bytes> salts, ikms, infos, prks(num, Bytes(32)), outs;
     for (size_t i = 0; i < num; ++i) {
       salts.push_back(random.bytes(random.below(100)));
@@ -73,6 +73,43 @@ TEST_P(HkdfSlots, RaggedTiles) {
     for (size_t i = 0; i < num; ++i) {
       ASSERT_EQ(prks[i], reference::hkdf_extract(salts[i], ikms[i])) << i << " of " << num;
       ASSERT_EQ(outs[i], reference::hkdf_expand(prks[i], infos[i], outs[i].size())) << i << " of " << num;
+    }
+  }
+}
+
+// One item unlike its neighbours, in each lane in turn: it is the longest of all, or has nothing.
+TEST_P(HkdfSlots, OneItemUnlikeTheOthersInEachLane) {
+  MEGASEAL_NEEDS_SLOT(hkdf_extract);
+  MEGASEAL_NEEDS_SLOT(hkdf_expand);
+  Random random;
+  const size_t num = 17;
+  for (size_t odd = 0; odd < num; ++odd) {
+    for (const bool longest : {false, true}) {
+      std::vector<Bytes> salts, ikms, infos, prks(num, Bytes(32)), outs;
+      for (size_t i = 0; i < num; ++i) {
+        const size_t len = i != odd ? 40 : longest ? 400 : 0;
+        salts.push_back(random.bytes(len));
+        ikms.push_back(random.bytes(len));
+        infos.push_back(random.bytes(len));
+        outs.push_back(Bytes(len));
+      }
+      std::vector<HkdfExtractItem> extracts;
+      std::vector<HkdfExpandItem> expands;
+      for (size_t i = 0; i < num; ++i) {
+        extracts.push_back(
+            {salts[i].data(), salts[i].size(), ikms[i].data(), ikms[i].size(), prks[i].data()});
+        expands.push_back(
+            {prks[i].data(), infos[i].data(), infos[i].size(), outs[i].data(), uint32_t(outs[i].size())});
+      }
+      const HkdfExtractTile extract = {uint32_t(num), extracts.data()};
+      table().hkdf_extract(&extract);
+      const HkdfExpandTile expand = {uint32_t(num), expands.data()};
+      table().hkdf_expand(&expand);
+      for (size_t i = 0; i < num; ++i) {
+        ASSERT_EQ(prks[i], reference::hkdf_extract(salts[i], ikms[i])) << i << ", odd is " << odd;
+        ASSERT_EQ(outs[i], reference::hkdf_expand(prks[i], infos[i], outs[i].size()))
+            << i << ", odd is " << odd;
+      }
     }
   }
 }
@@ -115,7 +152,7 @@ class HpkeScheduleSlot : public BackendTest {
 
 TEST_P(HpkeScheduleSlot, BaseAndPskTilesOfEverySize) {
   MEGASEAL_NEEDS_SLOT(hpke_schedule);
-  for (size_t num = 0; num <= 70; num += 1 + num / 5) {
+  for (size_t num = 0; num <= 70; num += num < 40 ? 1 : 6) {
     for (const bool exporters : {false, true}) {
       ASSERT_NO_FATAL_FAILURE(check({bytes_of("info"), {}, {}}, num, num % 2 == 0, exporters));
       ASSERT_NO_FATAL_FAILURE(
@@ -127,7 +164,9 @@ TEST_P(HpkeScheduleSlot, BaseAndPskTilesOfEverySize) {
 TEST_P(HpkeScheduleSlot, PskLengthsAroundTheBlockEdges) {
   MEGASEAL_NEEDS_SLOT(hpke_schedule);
   for (size_t len = 32; len <= 200; ++len)
-    ASSERT_NO_FATAL_FAILURE(check({{}, random_.bytes(len), bytes_of("x")}, 3, false, true)) << "psk " << len;
+    for (const size_t num : {1, 3, 21})
+      ASSERT_NO_FATAL_FAILURE(check({{}, random_.bytes(len), bytes_of("x")}, num, false, true))
+          << "psk " << len;
 }
 
 MEGASEAL_ON_EVERY_BACKEND(HkdfSlots);

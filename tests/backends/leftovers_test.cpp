@@ -265,10 +265,16 @@ TEST_P(Leftovers, X25519) {
   }
 }
 
+/// As SHA-256 holds it: words of four bytes, the other way round.
+Bytes as_words(Bytes bytes) {
+  for (size_t i = 0; i + 4 <= bytes.size(); i += 4) std::reverse(&bytes[i], &bytes[i] + 4);
+  return bytes;
+}
+
 TEST_P(Leftovers, KeySchedule) {
   MEGASEAL_NEEDS_SLOT(hpke_schedule);
   Random random;
-  for (const size_t num : {1, 3, 4, 9}) {
+  for (const size_t num : {1, 2, 3, 4, 5, 9, 16, 17, 40}) {
     const Bytes dh = random.bytes(32 * num), enc = random.bytes(32 * num), pk = random.bytes(32),
                 psk = random.bytes(40);
     Bytes keys(32 * num), nonces(12 * num), exporters(32 * num);
@@ -284,7 +290,33 @@ TEST_P(Leftovers, KeySchedule) {
                                 .nonces = nonces.data(),
                                 .exporters = exporters.data()};
     table().hpke_schedule(&tile);  // once, to know what to look for
-    expect_nothing_left({dh, psk, keys, nonces, exporters}, [&] { table().hpke_schedule(&tile); });
+    expect_nothing_left({dh, psk, keys, nonces, exporters, as_words(keys), as_words(exporters)},
+                        [&] { table().hpke_schedule(&tile); });
+  }
+}
+
+TEST_P(Leftovers, Hkdf) {
+  MEGASEAL_NEEDS_SLOT(hkdf_extract);
+  MEGASEAL_NEEDS_SLOT(hkdf_expand);
+  Random random;
+  for (const size_t num : {1, 2, 4, 5, 16, 40}) {
+    for (const size_t len : {32, 100}) {
+      const Bytes salts = random.bytes(len * num), ikms = random.bytes(len * num), info = random.bytes(30);
+      Bytes prks(32 * num), outs(len * num);
+      std::vector<HkdfExtractItem> extracts;
+      std::vector<HkdfExpandItem> expands;
+      for (size_t i = 0; i < num; i++) {
+        extracts.push_back({&salts[len * i], len, &ikms[len * i], len, &prks[32 * i]});
+        expands.push_back({&prks[32 * i], info.data(), info.size(), &outs[len * i], uint32_t(len)});
+      }
+      const HkdfExtractTile extract{.num = uint32_t(num), .items = extracts.data()};
+      const HkdfExpandTile expand{.num = uint32_t(num), .items = expands.data()};
+      table().hkdf_extract(&extract);  // once, to know what to look for
+      table().hkdf_expand(&expand);
+      expect_nothing_left({salts, ikms, prks, as_words(salts), as_words(ikms), as_words(prks)},
+                          [&] { table().hkdf_extract(&extract); });
+      expect_nothing_left({prks, outs, as_words(prks)}, [&] { table().hkdf_expand(&expand); });
+    }
   }
 }
 

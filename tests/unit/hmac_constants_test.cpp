@@ -22,12 +22,12 @@ Bytes state_after(uint8_t byte) {
 }
 
 TEST(HmacConstants, StatesOfTheZeroKey) {
-  unit_test::HmacKey<unit_test::W32> key;
+  unit_test::HmacKey<unit_test::Sha256Lanes<unit_test::W32, unit_test::W32>> key;
   unit_test::hmac_zero_key(key);
   Bytes inner(32), outer(32);
   for (size_t i = 0; i < 8; ++i) {
-    key.inner[i].store(reinterpret_cast<uint32_t*>(inner.data()) + i);
-    key.outer[i].store(reinterpret_cast<uint32_t*>(outer.data()) + i);
+    key.inner.w[i].store(reinterpret_cast<uint32_t*>(inner.data()) + i);
+    key.outer.w[i].store(reinterpret_cast<uint32_t*>(outer.data()) + i);
   }
   EXPECT_EQ(inner, state_after(0x36));
   EXPECT_EQ(outer, state_after(0x5c));

@@ -1,0 +1,25 @@
+// HKDF and the HPKE key schedule of SHA-NI.
+#include "backends/shani/hash.hpp"
+#include "backends/shani/shani.hpp"
+
+namespace megaseal::shani {
+
+void hkdf_extract(const HkdfExtractTile* tile) {
+  hkdf_extract_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
+  wipe_registers();
+}
+
+void hkdf_expand(const HkdfExpandTile* tile) {
+  hkdf_expand_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
+  wipe_registers();
+}
+
+void hpke_schedule(const HpkeScheduleTile* tile) {
+  hpke_schedule_tile<HashGroups>(*tile);
+  HashGroups::wipe_dead(tile->num);
+  wipe_registers();
+}
+
+}  // namespace megaseal::shani
