@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "bench/peers/peers.hpp"
@@ -81,7 +82,10 @@ void direct(const AeadItems& m, bool seal) {
 template <bool seal>
 Call aead(const AeadItems& m) {
   const Call ways[] = {{[&m] { burst(m, seal); }, "burst"}, {[&m] { direct(m, seal); }, "direct"}};
-  return quick_time(ways[0].run) <= quick_time(ways[1].run) ? ways[0] : ways[1];
+  double best[2] = {HUGE_VAL, HUGE_VAL};
+  for (int turn = 0; turn < 4; turn++)  // in turns, so that a disturbed moment does not decide
+    for (int w = 0; w < 2; w++) best[w] = std::min(best[w], quick_time(ways[w].run));
+  return best[0] <= best[1] ? ways[0] : ways[1];
 }
 
 }  // namespace
