@@ -56,8 +56,8 @@ MEGASEAL_INLINE void hmac_common(typename Hash::State& out, const HmacKey<Hash>&
   hmac_outer(out, key, block);
 }
 
-/// PRK = HMAC(salt, ikm) (RFC 5869 §2.2) of `num` <= lanes items. A salt above 64 bytes is hashed first (RFC 2104 §2); an
-/// empty one is a key of zeros, which is what padding makes of it.
+/// PRK = HMAC(salt, ikm) (RFC 5869 §2.2) of `num` <= lanes items. A salt above 64 bytes is hashed first (RFC
+/// 2104 §2); an empty one is a key of zeros, which is what padding makes of it.
 template <class Hash>
 MEGASEAL_NOINLINE void hkdf_extract_lanes(const HkdfExtractItem* items, u32 num) {
   struct {
@@ -97,8 +97,8 @@ MEGASEAL_NOINLINE void hkdf_extract_lanes(const HkdfExtractItem* items, u32 num)
   wipe(&s, sizeof s);
 }
 
-/// T(i) = HMAC(PRK, T(i-1) ‖ info ‖ i), out = T(1) ‖ T(2) ‖ … (RFC 5869 §2.3) of `num` <= lanes items. An item whose
-/// output is complete waits for the longest.
+/// T(i) = HMAC(PRK, T(i-1) ‖ info ‖ i), out = T(1) ‖ T(2) ‖ … (RFC 5869 §2.3) of `num` <= lanes items. An
+/// item whose output is complete waits for the longest.
 template <class Hash>
 MEGASEAL_NOINLINE void hkdf_expand_lanes(const HkdfExpandItem* items, u32 num) {
   struct {

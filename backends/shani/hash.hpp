@@ -1,8 +1,8 @@
 // SHA-256 by the processor's own instructions (SHA-NI), several messages at once, and how messages are shared out.
 //
-// sha256rnds2 does two rounds of one message and takes four cycles; the next two rounds wait for it, though the unit could
-// start another every cycle (Zen 4). The rounds of independent messages fill it. Each message is a stream of its own, in
-// the layout that the instructions want; nothing is transposed.
+// sha256rnds2 does two rounds of one message and takes four cycles; the next two rounds wait for it, though the unit
+// could start another every cycle (Zen 4). The rounds of independent messages fill it. Each message is a stream of
+// its own, in the layout that the instructions want; nothing is transposed.
 #pragma once
 #include <immintrin.h>
 
