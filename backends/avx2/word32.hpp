@@ -161,18 +161,13 @@ struct Rows32x8 {
   }
 };
 
-/// Zeros in every vector register, and in every general one that a function need not preserve: what a slot's last secrets
-/// may still lie in.
+/// Zeros in every vector register: what a slot's last secrets may still lie in.
 MEGASEAL_INLINE void wipe_registers() {
-  __asm__ volatile(
-      "xorl %%eax, %%eax\n\txorl %%ecx, %%ecx\n\txorl %%edx, %%edx\n\txorl %%esi, %%esi\n\txorl %%edi, "
-      "%%edi\n\t"
-      "xorl %%r8d, %%r8d\n\txorl %%r9d, %%r9d\n\txorl %%r10d, %%r10d\n\txorl %%r11d, %%r11d\n\t"
-      "vzeroall"
-      :
-      :
-      : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc", "xmm0", "xmm1", "xmm2", "xmm3",
-        "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+  __asm__ volatile("vzeroall"
+                   :
+                   :
+                   : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+                     "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 }
 
 MEGASEAL_KERNELS_END
