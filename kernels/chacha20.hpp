@@ -71,20 +71,37 @@ MEGASEAL_INLINE void chacha20_quarter4(W& a0, W& a1, W& a2, W& a3, W& b0, W& b1,
   chacha20_step<7>(c0, c1, d0, d1, b0, b1), chacha20_step<7>(c2, c3, d2, d3, b2, b3);
 }
 
+/// Other work for a scalar unit that idles while the vector ports are busy: turn<0>() and turn<1>() come once each in two
+/// rounds. Work has to stand there in the program to be done there, because a processor looks only some hundred
+/// instructions ahead. Packed groups (chacha20_packed.hpp) also call emitted(n) when the output of n groups is there. This
+/// one is none.
+struct NoSide {
+  template <int kTurn>
+  MEGASEAL_INLINE void turn() {}
+  MEGASEAL_INLINE void emitted(u32) {}
+};
+
 /// The 20 rounds, without the addition of the initial state. The state is copied into named variables because
-/// g++ keeps an array in memory that anyone indexes at run time.
-template <class W>
-MEGASEAL_INLINE void chacha20_rounds(W (&x)[16]) {
+/// g++ keeps an array in memory that anyone indexes at run time. A word may bring rounds of its own under this name.
+template <class W, class Side>
+MEGASEAL_INLINE void chacha20_rounds(W (&x)[16], Side& side) {
   W a0 = x[0], a1 = x[1], a2 = x[2], a3 = x[3], b0 = x[4], b1 = x[5], b2 = x[6], b3 = x[7];
   W c0 = x[8], c1 = x[9], c2 = x[10], c3 = x[11], d0 = x[12], d1 = x[13], d2 = x[14], d3 = x[15];
   for (int i = 0; i < 10; i++) {
     chacha20_quarter2(a0, a1, b0, b1, c0, c1, d0, d1);  // columns
     chacha20_quarter2(a2, a3, b2, b3, c2, c3, d2, d3);
+    side.template turn<0>();
     chacha20_quarter2(a0, a1, b1, b2, c2, c3, d3, d0);  // diagonals
     chacha20_quarter2(a2, a3, b3, b0, c0, c1, d1, d2);
+    side.template turn<1>();
   }
   x[0] = a0, x[1] = a1, x[2] = a2, x[3] = a3, x[4] = b0, x[5] = b1, x[6] = b2, x[7] = b3;
   x[8] = c0, x[9] = c1, x[10] = c2, x[11] = c3, x[12] = d0, x[13] = d1, x[14] = d2, x[15] = d3;
+}
+template <class W>
+MEGASEAL_INLINE void chacha20_rounds(W (&x)[16]) {
+  NoSide none;
+  chacha20_rounds(x, none);
 }
 
 /// Lane set-up: consecutive blocks of one message, lane l being block counter + l (modulo 2^32).

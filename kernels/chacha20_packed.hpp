@@ -46,33 +46,14 @@ MEGASEAL_INLINE void chacha20_lanes_of_items(ChaCha20Words<W>& out, const ChaCha
   for (int i = 0; i < 4; i++) row[i].store(out.w[12 + i]);
 }
 
-/// Other work for a scalar unit that idles while the vector ports are busy: turn<0>() and turn<1>() come once each in two
-/// rounds, emitted(n) when the output of n groups is there. This one is none.
-struct NoSide {
-  template <int kTurn>
-  MEGASEAL_INLINE void turn() {}
-  MEGASEAL_INLINE void emitted(u32) {}
-};
-
-/// The block function, from memory to memory, and between its rounds `side`: work has to stand there in the program to be
-/// done there, because a processor looks only some hundred instructions ahead. Apart from everything else, so that the
-/// rounds have the registers to themselves: inlined among set-up and output, g++ 12 spills inside the loop.
+/// The block function, from memory to memory. Apart from everything else, so that the rounds have the registers to
+/// themselves: inlined among set-up and output, g++ 12 spills inside the loop.
 template <class W, class Side>
 MEGASEAL_NOINLINE void chacha20_block_lanes(ChaCha20Words<W>& out, const ChaCha20Words<W>& in, Side& side) {
-  W a0 = W::splat(chacha20_constant(0)), a1 = W::splat(chacha20_constant(1)),
-    a2 = W::splat(chacha20_constant(2)), a3 = W::splat(chacha20_constant(3));
-  W b0 = W::load(in.w[4]), b1 = W::load(in.w[5]), b2 = W::load(in.w[6]), b3 = W::load(in.w[7]);
-  W c0 = W::load(in.w[8]), c1 = W::load(in.w[9]), c2 = W::load(in.w[10]), c3 = W::load(in.w[11]);
-  W d0 = W::load(in.w[12]), d1 = W::load(in.w[13]), d2 = W::load(in.w[14]), d3 = W::load(in.w[15]);
-  for (int i = 0; i < 10; i++) {
-    chacha20_quarter2(a0, a1, b0, b1, c0, c1, d0, d1);  // columns
-    chacha20_quarter2(a2, a3, b2, b3, c2, c3, d2, d3);
-    side.template turn<0>();
-    chacha20_quarter2(a0, a1, b1, b2, c2, c3, d3, d0);  // diagonals
-    chacha20_quarter2(a2, a3, b3, b0, c0, c1, d1, d2);
-    side.template turn<1>();
-  }
-  const W x[16] = {a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3};
+  W x[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) x[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load(in.w[i]);
+  chacha20_rounds(x, side);
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++)
     wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load(in.w[i])).store(out.w[i]);

@@ -1,5 +1,6 @@
 // What the ciphers of AVX2 are made of, and where their ways part (measured; README.md has the figures).
 #pragma once
+#include "backends/avx2/chacha20_rounds.hpp"
 #include "backends/avx2/word64.hpp"
 #include "backends/scalar/word64.hpp"
 #include "kernels/aead_few.hpp"
