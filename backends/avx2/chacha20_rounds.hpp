@@ -1,9 +1,9 @@
 // The rounds of ChaCha20 in AVX2's sixteen registers, given out by hand.
 //
 // The state fills all sixteen, and a rotate by 12 or 7 wants one more. What a compiler spills instead it chooses anew
-// at every step: some 30 moves a double round (g++ 12), 60 where other work stands among the rounds. Here words 8 to 11
-// have two registers between them and change places twice a double round, 8 moves, and two registers are left for
-// rotates. Two quarter rounds go side by side; the next two are near enough for the processor to find.
+// at every step: some 30 moves a double round (g++ 12). Here words 8 to 11 have two registers between them and change
+// places twice a double round, 8 moves, and two registers are left for rotates. Two quarter rounds go side by side; the
+// next two are near enough for the processor to find.
 #pragma once
 #include "backends/avx2/word32.hpp"
 
