@@ -1,5 +1,6 @@
 // What the ciphers of AVX-512 IFMA are made of, and where their ways part (measured; README.md has the figures).
 #pragma once
+#include "backends/avx512/chacha20_rounds.hpp"
 #include "backends/avx512ifma/word64.hpp"
 #include "backends/scalar/word64.hpp"
 #include "kernels/aead_few.hpp"
@@ -13,6 +14,8 @@ struct Tuning {
   static constexpr u32 min_items_of_three = 13, max_items_of_three = 27;
   static constexpr u64 max_short_len = 767;
   static constexpr u64 max_horner_len = 192;
+  using Row = ChaCha20ScalarRow;
+  static constexpr bool in_pairs = true;
   static constexpr bool is_woven = false;
   static constexpr int woven_blocks = 2;
   static constexpr u32 horner_groups = 4;
