@@ -23,7 +23,7 @@ struct Tuning {
   // one, of any that the MAC does not go along, of a long one; of a few messages side by side, of many.
   static constexpr size_t least_dead_bytes = 1024, short_dead_bytes = 3072;
   static constexpr size_t one_dead_bytes = 4608, along_dead_bytes = 5632;
-  static constexpr size_t few_dead_bytes = 8192, many_dead_bytes = 14592;
+  static constexpr size_t few_dead_bytes = 12288, many_dead_bytes = 14592;
 };
 using Suite = AeadPacked<W32x16, Rows32x16, W64, Poly1305Field44<W64x8>, Tuning>;
 using Few = AeadFew<Suite, Rows32x8, Tuning>;
