@@ -124,6 +124,7 @@ struct AeadChunk {
   template <class Source, class Side>
   static MEGASEAL_NOINLINE void cipher(const Source& from, u32 groups, Side& side) {
     Source source = from;  // its own, for the compiler to know that nobody else touches it
+    static_assert(!(Tuning::in_pairs && Tuning::is_woven));
     if constexpr (Tuning::in_pairs)
       chacha20_packed_pairs<W>(source, groups);
     else

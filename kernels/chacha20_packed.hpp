@@ -216,7 +216,7 @@ MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
     }
   };
   const auto items = [](u32 groups) __attribute__((always_inline)) { return L * (groups < 2 ? groups : 2); };
-  const auto set_up = [&](ChaCha20Words<W>(&in)[2], Pair& p, u32 groups) __attribute__((always_inline)) {
+  const auto set_up = [&](ChaCha20Words<W>(&in)[2], Pair & p, u32 groups) __attribute__((always_inline)) {
     if (groups > 0) chacha20_lanes_of_items(in[0], p.group[0]);
     if (groups > 1) chacha20_lanes_of_items(in[1], p.group[1]);
   };

@@ -45,40 +45,47 @@ MEGASEAL_KERNELS_BEGIN
 #define MEGASEAL_IN_REGISTER(x) register __m512i in_##x __asm__(MEGASEAL_REGISTER_##x) = x
 
 // a += b; d = (d ^ a) <<< n, twice.
-#define MEGASEAL_STEP(n, a, b, d)              \
-  "vpaddd %[" b "], %[" a "], %[" a "]\n\t"    \
-  "vpaddd %[" b "1], %[" a "1], %[" a "1]\n\t" \
-  "vpxord %[" a "], %[" d "], %[" d "]\n\t"    \
-  "vpxord %[" a "1], %[" d "1], %[" d "1]\n\t" \
-  "vprold $" n ", %[" d "], %[" d "]\n\t"      \
+#define MEGASEAL_STEP(n, a, b, d)     \
+  "vpaddd %[" b "], %[" a "], %[" a   \
+  "]\n\t"                             \
+  "vpaddd %[" b "1], %[" a "1], %[" a \
+  "1]\n\t"                            \
+  "vpxord %[" a "], %[" d "], %[" d   \
+  "]\n\t"                             \
+  "vpxord %[" a "1], %[" d "1], %[" d \
+  "1]\n\t"                            \
+  "vprold $" n ", %[" d "], %[" d     \
+  "]\n\t"                             \
   "vprold $" n ", %[" d "1], %[" d "1]\n\t"
 /// Two quarter rounds (RFC 8439 §2.1).
-#define MEGASEAL_QUARTERS(a_, b_, c_, d_, a1_, b1_, c1_, d1_)                                                     \
-  do {                                                                                                            \
-    MEGASEAL_IN_REGISTER(a_);                                                                                     \
-    MEGASEAL_IN_REGISTER(b_);                                                                                     \
-    MEGASEAL_IN_REGISTER(c_);                                                                                     \
-    MEGASEAL_IN_REGISTER(d_);                                                                                     \
-    MEGASEAL_IN_REGISTER(a1_);                                                                                    \
-    MEGASEAL_IN_REGISTER(b1_);                                                                                    \
-    MEGASEAL_IN_REGISTER(c1_);                                                                                    \
-    MEGASEAL_IN_REGISTER(d1_);                                                                                    \
-    __asm__ volatile(MEGASEAL_STEP("16", "a", "b", "d") MEGASEAL_STEP("12", "c", "d", "b")                        \
-                         MEGASEAL_STEP("8", "a", "b", "d") MEGASEAL_STEP("7", "c", "d", "b")                      \
-                     : [a] "+v"(in_##a_), [b] "+v"(in_##b_), [c] "+v"(in_##c_), [d] "+v"(in_##d_),                \
-                       [a1] "+v"(in_##a1_), [b1] "+v"(in_##b1_), [c1] "+v"(in_##c1_), [d1] "+v"(in_##d1_));       \
-    a_ = in_##a_, b_ = in_##b_, c_ = in_##c_, d_ = in_##d_;                                                       \
-    a1_ = in_##a1_, b1_ = in_##b1_, c1_ = in_##c1_, d1_ = in_##d1_;                                               \
+#define MEGASEAL_QUARTERS(a_, b_, c_, d_, a1_, b1_, c1_, d1_)                                               \
+  do {                                                                                                      \
+    MEGASEAL_IN_REGISTER(a_);                                                                               \
+    MEGASEAL_IN_REGISTER(b_);                                                                               \
+    MEGASEAL_IN_REGISTER(c_);                                                                               \
+    MEGASEAL_IN_REGISTER(d_);                                                                               \
+    MEGASEAL_IN_REGISTER(a1_);                                                                              \
+    MEGASEAL_IN_REGISTER(b1_);                                                                              \
+    MEGASEAL_IN_REGISTER(c1_);                                                                              \
+    MEGASEAL_IN_REGISTER(d1_);                                                                              \
+    __asm__ volatile(MEGASEAL_STEP("16", "a", "b", "d") MEGASEAL_STEP("12", "c", "d", "b")                  \
+                         MEGASEAL_STEP("8", "a", "b", "d") MEGASEAL_STEP("7", "c", "d", "b")                \
+                     : [a] "+v"(in_##a_), [b] "+v"(in_##b_), [c] "+v"(in_##c_), [d] "+v"(in_##d_),          \
+                       [a1] "+v"(in_##a1_), [b1] "+v"(in_##b1_), [c1] "+v"(in_##c1_), [d1] "+v"(in_##d1_)); \
+    a_ = in_##a_, b_ = in_##b_, c_ = in_##c_, d_ = in_##d_;                                                 \
+    a1_ = in_##a1_, b1_ = in_##b1_, c1_ = in_##c1_, d1_ = in_##d1_;                                         \
   } while (0)
 
 /// The rounds of x and y, as chacha20_rounds (chacha20.hpp) has them for one group. side.turn() comes 40 times; what it does
 /// must want no vector register.
 template <class Side>
 MEGASEAL_INLINE void chacha20_rounds_pair(W32x16 (&x)[16], W32x16 (&y)[16], Side& side) {
-  __m512i a0 = x[0].v, a1 = x[1].v, a2 = x[2].v, a3 = x[3].v, b0 = x[4].v, b1 = x[5].v, b2 = x[6].v, b3 = x[7].v;
+  __m512i a0 = x[0].v, a1 = x[1].v, a2 = x[2].v, a3 = x[3].v, b0 = x[4].v, b1 = x[5].v, b2 = x[6].v,
+          b3 = x[7].v;
   __m512i c0 = x[8].v, c1 = x[9].v, c2 = x[10].v, c3 = x[11].v;
   __m512i d0 = x[12].v, d1 = x[13].v, d2 = x[14].v, d3 = x[15].v;
-  __m512i aa0 = y[0].v, aa1 = y[1].v, aa2 = y[2].v, aa3 = y[3].v, bb0 = y[4].v, bb1 = y[5].v, bb2 = y[6].v, bb3 = y[7].v;
+  __m512i aa0 = y[0].v, aa1 = y[1].v, aa2 = y[2].v, aa3 = y[3].v, bb0 = y[4].v, bb1 = y[5].v, bb2 = y[6].v,
+          bb3 = y[7].v;
   __m512i cc0 = y[8].v, cc1 = y[9].v, cc2 = y[10].v, cc3 = y[11].v;
   __m512i dd0 = y[12].v, dd1 = y[13].v, dd2 = y[14].v, dd3 = y[15].v;
   for (int i = 0; i < 10; i++) {
@@ -96,9 +103,12 @@ MEGASEAL_INLINE void chacha20_rounds_pair(W32x16 (&x)[16], W32x16 (&y)[16], Side
     side.turn();
   }
   x[0].v = a0, x[1].v = a1, x[2].v = a2, x[3].v = a3, x[4].v = b0, x[5].v = b1, x[6].v = b2, x[7].v = b3;
-  x[8].v = c0, x[9].v = c1, x[10].v = c2, x[11].v = c3, x[12].v = d0, x[13].v = d1, x[14].v = d2, x[15].v = d3;
-  y[0].v = aa0, y[1].v = aa1, y[2].v = aa2, y[3].v = aa3, y[4].v = bb0, y[5].v = bb1, y[6].v = bb2, y[7].v = bb3;
-  y[8].v = cc0, y[9].v = cc1, y[10].v = cc2, y[11].v = cc3, y[12].v = dd0, y[13].v = dd1, y[14].v = dd2, y[15].v = dd3;
+  x[8].v = c0, x[9].v = c1, x[10].v = c2, x[11].v = c3, x[12].v = d0, x[13].v = d1, x[14].v = d2,
+  x[15].v = d3;
+  y[0].v = aa0, y[1].v = aa1, y[2].v = aa2, y[3].v = aa3, y[4].v = bb0, y[5].v = bb1, y[6].v = bb2,
+  y[7].v = bb3;
+  y[8].v = cc0, y[9].v = cc1, y[10].v = cc2, y[11].v = cc3, y[12].v = dd0, y[13].v = dd1, y[14].v = dd2,
+  y[15].v = dd3;
 }
 
 #undef MEGASEAL_QUARTERS
