@@ -20,6 +20,7 @@ struct AeadChunk {
   using F = typename S::F;
   using Along = typename S::Along;
   using Tuning = typename S::Tuning;
+  using Row = typename Tuning::Row;
   static constexpr u32 L = W::lanes, M = F::Word::lanes, max_messages = S::max_messages;
 
   // The messages, where they stand in their tile, and what is to be done for them.
@@ -77,10 +78,9 @@ struct AeadChunk {
     u64 left = 0;
     const u8 *from = nullptr, *key = nullptr;
     u8 *to = nullptr, *tail = nullptr;
-    ChaCha20Row row = {};
+    Row row = {};
 
     MEGASEAL_INLINE void next(ChaCha20Group<W>& group, u32 i) {
-      const ChaCha20Row one = {1, 0, 0, 0};
       if (!kText || left == 0) {
         if (j == num) return nothing(group, i);
         const u32 k = which == nullptr ? j : which[j];
@@ -88,15 +88,15 @@ struct AeadChunk {
         j++;
         const u64 n = load_le64(m.nonce);
         if constexpr (kBox)
-          row = ChaCha20Row{0, 0, u32(n), u32(n >> 32)};
+          row = Row::of(0, n);
         else
-          row = ChaCha20Row{0, u32(n), u32(n >> 32), load_le32(m.nonce + 8)};
+          row = Row::of(n << 32, load_le64(m.nonce + 4));
         key = m.key, tail = chunk.tail[k];
         const u64 head = head_len(m);
         from = m.in + head, to = m.out + head, left = m.len - head;
         if constexpr (kKeys) return group.put(i, row, key, chunk.zeros, chunk.otk[k]);
       }
-      row += one;
+      row.count();
       if (left >= 64) {
         group.put(i, row, key, from, to);
         from += 64, to += 64, left -= 64;
@@ -106,7 +106,7 @@ struct AeadChunk {
       }
     }
     MEGASEAL_INLINE void nothing(ChaCha20Group<W>& group, u32 i) {
-      group.put(i, ChaCha20Row{}, chunk.zeros, chunk.zeros, chunk.trash);
+      group.put(i, Row{}, chunk.zeros, chunk.zeros, chunk.trash);
     }
   };
   /// Block 0 of one chunk's messages, then the texts of another's.
@@ -124,7 +124,11 @@ struct AeadChunk {
   template <class Source, class Side>
   static MEGASEAL_NOINLINE void cipher(const Source& from, u32 groups, Side& side) {
     Source source = from;  // its own, for the compiler to know that nobody else touches it
-    chacha20_packed_groups<W>(source, groups, side);
+    static_assert(!(Tuning::in_pairs && Tuning::is_woven));
+    if constexpr (Tuning::in_pairs)
+      chacha20_packed_pairs<W>(source, groups);
+    else
+      chacha20_packed_groups<W>(source, groups, side);
   }
   /// What does not fill a block, once the key stream is there.
   MEGASEAL_INLINE void finish_text(u32 k) {

@@ -10,7 +10,22 @@
 MEGASEAL_KERNELS_BEGIN
 
 /// Counter and nonce of an item: words 12 to 15 of the state.
-typedef u32 ChaCha20Row __attribute__((vector_size(16)));
+struct ChaCha20VectorRow {
+  typedef u64 V __attribute__((vector_size(16)));
+  V v;
+  static MEGASEAL_INLINE ChaCha20VectorRow of(u64 lo, u64 hi) { return {V{lo, hi}}; }
+  /// The counter is the low half of the first number, or all of it, and does not wrap within a message.
+  MEGASEAL_INLINE void count() { v += V{1, 0}; }
+  /// All at once: a wider load right after narrower stores would stall.
+  MEGASEAL_INLINE void store(u32* p) const { copy_bytes(p, &v, 16); }
+};
+/// The same where items are found while all vector registers are taken.
+struct ChaCha20ScalarRow {
+  u64 lo, hi;
+  static MEGASEAL_INLINE ChaCha20ScalarRow of(u64 lo, u64 hi) { return {lo, hi}; }
+  MEGASEAL_INLINE void count() { lo++; }
+  MEGASEAL_INLINE void store(u32* p) const { store_le64((u8*)p, lo), store_le64((u8*)(p + 2), hi); }
+};
 
 /// The items of one group.
 template <class W>
@@ -21,9 +36,9 @@ struct ChaCha20Group {
   const u8* in[L];   // 64 bytes
   u8* out[L];        // equals `in` or does not overlap it
 
-  /// A whole row is stored at once: a wider load right after narrower stores would stall.
-  MEGASEAL_INLINE void put(u32 i, const ChaCha20Row& row, const u8* k, const u8* from, u8* to) {
-    copy_bytes(rows + 4 * i, &row, 16);
+  template <class Row>
+  MEGASEAL_INLINE void put(u32 i, const Row& row, const u8* k, const u8* from, u8* to) {
+    row.store(rows + 4 * i);
     key[i] = k, in[i] = from, out[i] = to;
   }
 };
@@ -174,6 +189,66 @@ MEGASEAL_INLINE void chacha20_packed_groups(Source& source, u32 num, Side& side)
     }
     for (int slice = 0; slice < 4; slice++) chacha20_emit_slice(slice, *before, out);
     side.emitted(num);
+  }
+}
+
+/// The same two groups at a time, by a word's chacha20_rounds_pair, for words whose rounds wait for each other. All registers
+/// belong to the rounds, so only items are found among them; set-up and output overlap with them as far as the processor
+/// looks, as the next pair is set up before this one's rounds.
+template <class W, class Source>
+MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
+  constexpr u32 L = W::lanes;
+  struct Pair {
+    ChaCha20Group<W> group[2];
+  } pairs[3];
+  ChaCha20Words<W> words[2][2], out[2];
+  Pair *now = pairs, *next = pairs + 1, *behind = pairs + 2;
+  ChaCha20Words<W>(*initial)[2] = words, (*next_initial)[2] = words + 1;
+  /// Finds the items of a pair, one a turn.
+  struct Finder {
+    Source& source;
+    Pair* pair;
+    u32 i, end;
+    MEGASEAL_INLINE void turn() {
+      if (i == end) return;
+      source.next(pair->group[i / L], i % L);
+      i++;
+    }
+  };
+  const auto items = [](u32 groups) __attribute__((always_inline)) { return L * (groups < 2 ? groups : 2); };
+  const auto set_up = [&](ChaCha20Words<W>(&in)[2], Pair & p, u32 groups) __attribute__((always_inline)) {
+    if (groups > 0) chacha20_lanes_of_items(in[0], p.group[0]);
+    if (groups > 1) chacha20_lanes_of_items(in[1], p.group[1]);
+  };
+  for (u32 i = 0; i < items(num); i++) source.next(now->group[i / L], i % L);
+  for (u32 i = 0; i < items(num < 2 ? 0 : num - 2); i++) source.next(next->group[i / L], i % L);
+  set_up(*initial, *now, num);
+  for (; num >= 2; num -= 2) {
+    set_up(*next_initial, *next, num - 2);
+    Finder finder{source, behind, 0, items(num < 4 ? 0 : num - 4)};
+    W x[16], y[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+      x[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[0].w[i]);
+      y[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[1].w[i]);
+    }
+    chacha20_rounds_pair(x, y, finder);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) {
+      wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[0].w[i])).store(out[0].w[i]);
+      wrap_add(y[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[1].w[i])).store(out[1].w[i]);
+    }
+    chacha20_emit_xor(now->group[0], out[0]);
+    chacha20_emit_xor(now->group[1], out[1]);
+    Pair* const done = now;
+    now = next, next = behind, behind = done;
+    auto* const used = initial;
+    initial = next_initial, next_initial = used;
+  }
+  if (num != 0) {
+    NoSide none;
+    chacha20_block_lanes(out[0], (*initial)[0], none);
+    chacha20_emit_xor(now->group[0], out[0]);
   }
 }
 

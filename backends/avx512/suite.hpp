@@ -13,6 +13,8 @@ struct Tuning {
   static constexpr u32 min_items_of_three = ~u32(0), max_items_of_three = 0;  // never
   static constexpr u64 max_short_len = 960;
   static constexpr u64 max_horner_len = 240;
+  using Row = ChaCha20VectorRow;
+  static constexpr bool in_pairs = false;
   static constexpr bool is_woven = true;
   static constexpr int woven_blocks = 2;
   static constexpr u32 horner_groups = 2;
