@@ -66,8 +66,10 @@ struct PointTables {
   /// other than 0 (RFC 8032 §5.1.3). The u = 0 and u = -1 for which there is no such x or y are of low order; they give
   /// w = 0, and a w that is no square.
   static MEGASEAL_NOINLINE u32 decompress(Point& p, const W (&words)[4]) {
-    constexpr u64 c_words[4] = {0xcc6e04aaff457e06, 0xc5a1d3d14b7d1a82, 0xd27b08dc03fc4f7e, 0x0f26edf460a006bb};
-    constexpr u64 i_words[4] = {0xc4ee1b274a0ea0b0, 0x2f431806ad2fe478, 0x2b4d00993dfbd7a7, 0x2b8324804fc1df0b};
+    constexpr u64 c_words[4] = {0xcc6e04aaff457e06, 0xc5a1d3d14b7d1a82, 0xd27b08dc03fc4f7e,
+                                0x0f26edf460a006bb};
+    constexpr u64 i_words[4] = {0xc4ee1b274a0ea0b0, 0x2f431806ad2fe478, 0x2b4d00993dfbd7a7,
+                                0x2b8324804fc1df0b};
     const Elem zero = F::small(0), one = F::small(1);
     const Elem u = sum(F::from_words(words), zero);
     const Elem w = Ops::mul(u, sum(Ops::mul(u, sum(u, F::small(486662))), one));
@@ -78,7 +80,8 @@ struct PointTables {
     r = F::select(is_other, r, Ops::mul(r, F::constant(i_words)));
     const Mask on_curve = is_root | is_other;
     const Elem x = F::select(on_curve, zero, Ops::mul(Ops::mul(r, u), F::constant(c_words)));
-    const Elem top = F::select(on_curve, one, difference(u, one)), bottom = F::select(on_curve, one, sum(u, one));
+    const Elem top = F::select(on_curve, one, difference(u, one)),
+               bottom = F::select(on_curve, one, sum(u, one));
     p.x = F::mul(x, bottom);
     p.y = F::mul_biased(top, one);
     p.z = F::mul(bottom, one);

@@ -13,11 +13,11 @@ struct PreparedShape {
 constexpr PreparedShape prepared_shapes[x25519_prepared_sizes] = {{2, 26}, {4, 13}, {13, 4}};
 constexpr uint32_t prepared_row_bytes = 16 * 3 * 5 * 8;
 
-#define MEGASEAL_PREPARED_BYTES                                                                           \
-  {                                                                                                       \
-    uint32_t(prepared_shapes[0].rows) * prepared_row_bytes,                                               \
-        uint32_t(prepared_shapes[1].rows) * prepared_row_bytes,                                           \
-        uint32_t(prepared_shapes[2].rows) * prepared_row_bytes                                            \
+#define MEGASEAL_PREPARED_BYTES                                 \
+  {                                                             \
+    uint32_t(prepared_shapes[0].rows) * prepared_row_bytes,     \
+        uint32_t(prepared_shapes[1].rows) * prepared_row_bytes, \
+        uint32_t(prepared_shapes[2].rows) * prepared_row_bytes  \
   }
 
 }  // namespace megaseal

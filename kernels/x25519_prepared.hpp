@@ -31,7 +31,8 @@ struct PreparedComb {
 
   static MEGASEAL_INLINE int num_signs(PreparedShape shape) { return teeth * shape.rows * shape.spacing; }
 
-  static MEGASEAL_INLINE Niels entry(const Use& use, const Signs<W>& s, PreparedShape shape, int b, int r, Mask& positive) {
+  static MEGASEAL_INLINE Niels entry(const Use& use, const Signs<W>& s, PreparedShape shape, int b, int r,
+                                     Mask& positive) {
     W v = W::zero();
 #pragma GCC unroll 5
     for (int q = 0; q < teeth; q++) {
@@ -66,7 +67,8 @@ struct PreparedComb {
 
   /// p[i] ← k_i P_i for n vectors, which go side by side so that a row that they share is in the nearest cache for all.
   /// T is not made.
-  static MEGASEAL_NOINLINE void multiply(Point* p, const Signs<W>* s, const Use* use, PreparedShape shape, int n) {
+  static MEGASEAL_NOINLINE void multiply(Point* p, const Signs<W>* s, const Use* use, PreparedShape shape,
+                                         int n) {
     for (int r = shape.spacing - 1; r >= 0; r--) {
       const bool is_first = r == shape.spacing - 1;
       if (!is_first)
