@@ -208,32 +208,30 @@ struct W64x4 {
   template <int NUM>
   static MEGASEAL_INLINE void lookup_apart(W64x4 (&out)[NUM], const TableUse<4>& use, size_t at,
                                            W64x4 index) {
-    __m256i mask[4][4];
-    const __m256i of_lane[4] = {
-        _mm256_permute4x64_epi64(index.v, 0x00), _mm256_permute4x64_epi64(index.v, 0x55),
-        _mm256_permute4x64_epi64(index.v, 0xaa), _mm256_permute4x64_epi64(index.v, 0xff)};
+    W64x4 x[4][NUM];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      const __m256i four = _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3);
+    for (int l = 0; l < 4; l++) {
+      const __m256i of_lane = _mm256_permutevar8x32_epi32(
+          index.v, _mm256_setr_epi32(2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1));
+      W64x4 mask[4];
 #pragma GCC unroll 4
-      for (int l = 0; l < 4; l++) mask[l][i] = _mm256_cmpeq_epi64(of_lane[l], four);
+      for (int i = 0; i < 4; i++)
+        mask[i].v = _mm256_cmpeq_epi64(of_lane, _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
+      const u64* const p = use.of_lane[l] + at;
+#pragma GCC unroll 15
+      for (int n = 0; n < NUM; n++)
+        x[l][n] = (load(p + 8 * n) & mask[0]) | (load(p + 8 * n + 4) & mask[1]) |
+                  (load(p + 8 * (NUM + n)) & mask[2]) | (load(p + 8 * (NUM + n) + 4) & mask[3]);
     }
+#pragma GCC unroll 15
     for (int n = 0; n < NUM; n++) {
-      W64x4 x[4];
-#pragma GCC unroll 4
-      for (int l = 0; l < 4; l++) {
-        const u64* const p = use.of_lane[l] + at + 8 * n;
-        x[l] = (load(p) & W64x4{mask[l][0]}) | (load(p + 4) & W64x4{mask[l][1]}) |
-               (load(p + 8 * NUM) & W64x4{mask[l][2]}) | (load(p + 8 * NUM + 4) & W64x4{mask[l][3]});
-      }
-      const __m256i a = _mm256_or_si256(_mm256_unpacklo_epi64(x[0].v, x[1].v),
-                                        _mm256_unpackhi_epi64(x[0].v, x[1].v)),
-                    b = _mm256_or_si256(_mm256_unpacklo_epi64(x[2].v, x[3].v),
-                                        _mm256_unpackhi_epi64(x[2].v, x[3].v));
+      const __m256i a = _mm256_or_si256(_mm256_unpacklo_epi64(x[0][n].v, x[1][n].v),
+                                        _mm256_unpackhi_epi64(x[0][n].v, x[1][n].v)),
+                    b = _mm256_or_si256(_mm256_unpacklo_epi64(x[2][n].v, x[3][n].v),
+                                        _mm256_unpackhi_epi64(x[2][n].v, x[3][n].v));
       out[n].v =
           _mm256_or_si256(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
     }
-    wipe(mask, sizeof mask);
   }
   /// Number i of word k <-> number k of word i.
   static MEGASEAL_INLINE void transpose(W64x4 (&x)[4]) {
