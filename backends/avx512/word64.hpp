@@ -196,18 +196,20 @@ struct W64x8 {
   template <int NUM>
   static MEGASEAL_INLINE void lookup_apart(W64x8 (&out)[NUM], const TableUse<8>& use, size_t at, W64x8 index) {
     const __mmask8 upper = index.template bit<3>().m;
+    __m512i x[NUM];  // of its own, or g++ 12 would store each after every permute
 #pragma GCC unroll 15
-    for (int n = 0; n < NUM; n++) out[n] = zero();
+    for (int n = 0; n < NUM; n++) x[n] = _mm512_setzero_si512();
     for (int t = 0; t < use.num; t++) {
       const u64* const p = use.table[t] + at;
       const __mmask8 in_low = __mmask8(use.lanes[t] & ~u32(upper)), in_high = __mmask8(use.lanes[t] & upper);
 #pragma GCC unroll 15
       for (int n = 0; n < NUM; n++) {
-        out[n].v = _mm512_mask_permutexvar_epi64(out[n].v, in_low, index.v, _mm512_load_si512(p + 8 * n));
-        out[n].v =
-            _mm512_mask_permutexvar_epi64(out[n].v, in_high, index.v, _mm512_load_si512(p + 8 * NUM + 8 * n));
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_low, index.v, _mm512_load_si512(p + 8 * n));
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_high, index.v, _mm512_load_si512(p + 8 * NUM + 8 * n));
       }
     }
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) out[n].v = x[n];
   }
   /// Number i of word k <-> number k of word i.
   static MEGASEAL_INLINE void transpose(W64x8 (&x)[8]) {
