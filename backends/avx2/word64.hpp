@@ -178,18 +178,20 @@ struct W64x4 {
     return {(twice | twice.template shl<32>() | splat(u64(1) << 32)).v, index.template bit<2>(),
             index.template bit<3>(), index.template bit<4>()};
   }
-  template <int N>
+  /// From eights that begin STRIDE apart.
+  template <int N, int STRIDE = 8>
   static MEGASEAL_INLINE W64x4 lookup(const u64* table, const Selector<N>& s) {
     static_assert(N == 8 || N == 16 || N == 32);
     const W64x4 eight = lookup8(table, s);
     if constexpr (N == 8) {
       return eight;
     } else {
-      const W64x4 sixteen = select(s.bit3, eight, lookup8(table + 8, s));
+      const W64x4 sixteen = select(s.bit3, eight, lookup8(table + STRIDE, s));
       if constexpr (N == 16) {
         return sixteen;
       } else {
-        return select(s.bit4, sixteen, select(s.bit3, lookup8(table + 16, s), lookup8(table + 24, s)));
+        return select(s.bit4, sixteen,
+                      select(s.bit3, lookup8(table + 2 * STRIDE, s), lookup8(table + 3 * STRIDE, s)));
       }
     }
   }
@@ -198,6 +200,26 @@ struct W64x4 {
     const W64x4 low = {_mm256_permutevar8x32_epi32(load(table).v, s.halves)},
                 high = {_mm256_permutevar8x32_epi32(load(table + 4).v, s.halves)};
     return select(s.bit2, low, high);
+  }
+
+  /// Those of `lanes` (a bit for each) whose index lies in the eight of this number.
+  template <int N>
+  static MEGASEAL_INLINE Mask in_eight(const Selector<N>& s, int eight, u32 lanes) {
+    static_assert(N == 16);
+    const __m256i bits = _mm256_setr_epi64x(1, 2, 4, 8);
+    const __m256i chosen = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(lanes), bits), bits);
+    return Mask{chosen} & (eight ? s.bit3 : ~s.bit3);
+  }
+  /// In the lanes of `mask` one of eight numbers, else x.
+  template <int N>
+  static MEGASEAL_INLINE W64x4 take_of_eight(W64x4 x, Mask mask, const u64* table, const Selector<N>& s) {
+    return select(mask, x, lookup8(table, s));
+  }
+  /// Number i of word k <-> number k of word i.
+  static MEGASEAL_INLINE void transpose(W64x4 (&x)[4]) {
+    W64x4 t[4];
+    from_half_rows(t, x[0].v, x[1].v, x[2].v, x[3].v);
+    for (int i = 0; i < 4; i++) x[i] = t[i];
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----

@@ -174,19 +174,39 @@ struct W64x8 {
   static MEGASEAL_INLINE Selector<N> selector(W64x8 index) {
     return {index.v, index.template bit<4>().m};
   }
-  template <int N>
+  /// From eights that begin STRIDE apart.
+  template <int N, int STRIDE = 8>
   static MEGASEAL_INLINE W64x8 lookup(const u64* table, const Selector<N>& s) {
     static_assert(N == 8 || N == 16 || N == 32);
     if constexpr (N == 8) {
       return {_mm512_permutexvar_epi64(s.index, _mm512_load_si512(table))};
     } else {
       const __m512i low =
-          _mm512_permutex2var_epi64(_mm512_load_si512(table), s.index, _mm512_load_si512(table + 8));
+          _mm512_permutex2var_epi64(_mm512_load_si512(table), s.index, _mm512_load_si512(table + STRIDE));
       if constexpr (N == 16) return {low};
-      const __m512i high = _mm512_permutex2var_epi64(_mm512_load_si512(table + (N == 32 ? 16 : 0)), s.index,
-                                                     _mm512_load_si512(table + (N == 32 ? 24 : 8)));
+      const __m512i high = _mm512_permutex2var_epi64(_mm512_load_si512(table + (N == 32 ? 2 * STRIDE : 0)), s.index,
+                                                     _mm512_load_si512(table + (N == 32 ? 3 : 1) * STRIDE));
       return {_mm512_mask_blend_epi64(s.upper, low, high)};
     }
+  }
+
+  /// Those of `lanes` (a bit for each) whose index lies in the eight of this number.
+  template <int N>
+  static MEGASEAL_INLINE Mask in_eight(const Selector<N>& s, int eight, u32 lanes) {
+    static_assert(N == 16);
+    const __m512i bit3 = _mm512_set1_epi64(8);
+    return {eight ? _mm512_mask_test_epi64_mask(__mmask8(lanes), s.index, bit3)
+                  : _mm512_mask_testn_epi64_mask(__mmask8(lanes), s.index, bit3)};
+  }
+  /// In the lanes of `mask` one of eight numbers, else x.
+  template <int N>
+  static MEGASEAL_INLINE W64x8 take_of_eight(W64x8 x, Mask mask, const u64* table, const Selector<N>& s) {
+    return {_mm512_mask_permutexvar_epi64(x.v, mask.m, s.index, _mm512_load_si512(table))};
+  }
+  /// Number i of word k <-> number k of word i.
+  static MEGASEAL_INLINE void transpose(W64x8 (&x)[8]) {
+    const Row rows[8] = {x[0].v, x[1].v, x[2].v, x[3].v, x[4].v, x[5].v, x[6].v, x[7].v};
+    from_rows(x, rows);
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----
