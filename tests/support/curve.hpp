@@ -42,7 +42,8 @@ struct Residue {
   Residue plus(uint64_t small) const {
     Residue r = *this;
     while (small) {
-      for (int i = 0; i < 4 && small; i++) small = __builtin_add_overflow(r.limbs[i], small, &r.limbs[i]) ? 1 : 0;
+      for (int i = 0; i < 4 && small; i++)
+        small = __builtin_add_overflow(r.limbs[i], small, &r.limbs[i]) ? 1 : 0;
       small *= 38;
     }
     return r;

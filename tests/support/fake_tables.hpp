@@ -15,12 +15,21 @@ struct FakeTables {
   static inline std::atomic<uint64_t> builds = 0, by_table = 0, wrong = 0;
   static constexpr uint32_t bytes[x25519_prepared_sizes] = {128, 256, 640};
 
+  static bool of_low_order(const uint8_t* key) {
+    const uint8_t secret[32] = {8};
+    uint8_t out[32], status = 0;
+    const X25519Tile tile{
+        .num = 1, .secrets = {secret, 0}, .points = {key, 0}, .out = out, .status = &status};
+    scalar_table.x25519_shared(&tile);
+    return status != 0;
+  }
+
   static void prepare(const X25519PrepareTile* tile) {
     for (uint32_t i = 0; i < tile->num; i++) {
       const uint8_t* key = tile->points.base + i * tile->points.stride;
       uint8_t* table = tile->tables[i];
       std::memset(table, 0, bytes[tile->size]);
-      tile->has_table[i] = on_curve(key);
+      tile->has_table[i] = on_curve(key) && !of_low_order(key);
       if (!tile->has_table[i]) continue;
       // All of it, so that a reader who comes too early shows.
       for (uint32_t at = 0; at + 32 <= bytes[tile->size]; at += 32) std::memcpy(table + at, key, 32);
