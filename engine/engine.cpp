@@ -28,7 +28,7 @@ megaseal_error create(megaseal_engine** out_engine, const megaseal_engine_option
                       const std::vector<BackendState>& backends) {
   megaseal_engine_options o{};
   if (options) {
-    // Callers built against 0.1 have a struct that ends sooner.
+    // Programs built before there was a cache have a struct that ends sooner.
     constexpr size_t least = offsetof(megaseal_engine_options, prepared_cache_bytes);
     if (options->struct_size < least) return MEGASEAL_ERROR_ARGUMENT;
     std::memcpy(&o, options, std::min(options->struct_size, sizeof o));

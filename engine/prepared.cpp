@@ -6,10 +6,11 @@
 namespace megaseal {
 namespace {
 
-// The largest tables of which `num` fit into half of the cache.
-uint32_t fitting_size(const Dispatch& d, const PreparedCache& cache, size_t num) {
+// The largest tables of which `num` stay near the core; beyond that the smallest is as fast as any, and all fit that can.
+uint32_t fitting_size(const Dispatch& d, size_t num) {
+  constexpr size_t second_level_cache = 1 << 20;
   uint32_t size = x25519_prepared_sizes - 1;
-  while (size > 0 && num > cache.counters().capacity / 2 / d.prepared_bytes[size]) size--;
+  while (size > 0 && num > second_level_cache / d.prepared_bytes[size]) size--;
   return size;
 }
 
@@ -60,7 +61,7 @@ megaseal_error megaseal_prepare_recipients(megaseal_engine* engine, size_t* out_
   PreparedCache* cache = engine->prepared.get();
   if (!cache) return MEGASEAL_ERROR_NONE;
   const uint32_t wanted =
-      size == MEGASEAL_PREPARED_AUTO ? fitting_size(engine->dispatch, *cache, num_keys) : uint32_t(size) - 1;
+      size == MEGASEAL_PREPARED_AUTO ? fitting_size(engine->dispatch, num_keys) : uint32_t(size) - 1;
   const size_t num = prepare(engine->dispatch, *cache, num_keys, {public_keys, stride}, wanted);
   if (out_num_prepared) *out_num_prepared = num;
   return MEGASEAL_ERROR_NONE;

@@ -13,6 +13,9 @@ namespace {
 // A place's word: its state, whether it was used since the clock's hand passed, and how many have it pinned.
 constexpr uint32_t empty = 0, building = 1, ready = 2, state_mask = 3, used = 4, one_pin = 8;
 
+// Counters for each message until all are halved.
+constexpr uint64_t sightings_per_message = 8;
+
 // How many chunks the hand passes for one table before the table is given up.
 constexpr uint32_t sweep_limit = 32;
 
@@ -102,7 +105,7 @@ PreparedCache::PreparedCache(const uint32_t (&table_bytes)[x25519_prepared_sizes
   const size_t num_places = num_chunks * places_per_chunk_;
   // A quarter of the index's entries are taken at most, so that a bucket hardly ever fills up.
   const size_t num_buckets = std::bit_ceil(std::max<size_t>(num_places / 4, 2));
-  const size_t num_sightings = std::bit_ceil(std::max<size_t>(num_places * 32, 1 << 12));
+  const size_t num_sightings = std::bit_ceil(std::max<size_t>(num_places * 32, 1 << 14));
 
   uint8_t* base = nullptr;
   size_t at = 0;
@@ -165,6 +168,12 @@ PreparedCache::Bucket& PreparedCache::bucket_of(uint64_t hash) const {
 // Readers
 // ---------------------------------------------------------------------------------------------------------
 
+void PreparedCache::prefetch(uint64_t hash) const {
+  __builtin_prefetch(&bucket_of(hash));
+  __builtin_prefetch(&sightings_[hash & sightings_mask_]);
+  __builtin_prefetch(&sightings_[(hash >> 32) & sightings_mask_]);
+}
+
 PreparedCache::Pinned PreparedCache::find(const uint8_t* key, uint64_t hash) {
   Pinned best;
   for (auto& entry : bucket_of(hash).entries) {
@@ -219,8 +228,8 @@ uint32_t PreparedCache::see(uint64_t hash, uint32_t num) {
   return least;
 }
 
-// Halved so often that recipients who come once leave about one count in every counter: too few to look like one who
-// comes again and again.
+// Halved so often that recipients who come once leave a quarter of a count in a counter: hardly ever do two of them
+// make a third look like one who comes again and again.
 void PreparedCache::age() {
   for (uint64_t i = 0; i <= sightings_mask_; i++) {
     const uint8_t count = sightings_[i].load(std::memory_order_relaxed);
@@ -231,7 +240,7 @@ void PreparedCache::age() {
 void PreparedCache::tally(uint64_t hits, uint64_t misses) {
   if (hits) hits_.fetch_add(hits, std::memory_order_relaxed);
   if (misses) misses_.fetch_add(misses, std::memory_order_relaxed);
-  const uint64_t period = (sightings_mask_ + 1) / 2;
+  const uint64_t period = (sightings_mask_ + 1) / sightings_per_message;
   uint64_t messages = messages_.fetch_add(hits + misses, std::memory_order_relaxed) + hits + misses;
   // Whoever sets it back does the halving.
   if (messages >= period && messages_.compare_exchange_strong(messages, 0, std::memory_order_relaxed)) age();

@@ -35,6 +35,9 @@ class PreparedCache {
   bool on() const { return num_chunks_ > 0; }
   uint64_t hash(const uint8_t* key) const { return hash_(seed_, key); }
 
+  /// Says that see() and find() are to come.
+  void prefetch(uint64_t hash) const;
+
   /// A table that stays as it is until unpin().
   struct Pinned {
     const uint8_t* table = nullptr;  // null: none
@@ -46,8 +49,8 @@ class PreparedCache {
   Pinned find(const uint8_t* key, uint64_t hash);
   void unpin(const Pinned& pinned);
 
-  /// Counts `num` messages to a recipient and says how many came lately, at most `most_seen`. The count is an
-  /// estimate, too large now and then: some 65,000 messages ago weigh half.
+  /// Counts `num` messages to a recipient and says how many came lately, at most `most_seen`. The count is an estimate,
+  /// too large now and then, and fades: with the default capacity by half every 33,000 messages to whomever.
   static constexpr uint32_t most_seen = 255;
   uint32_t see(uint64_t hash, uint32_t num);
 

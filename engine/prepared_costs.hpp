@@ -13,7 +13,7 @@ struct PreparedCosts {
   uint32_t ladder_alone;                   // the ladder of one item that no others stand beside
   uint32_t shared[x25519_prepared_sizes];  // an item by table, beside others of its recipient
   uint32_t apart[x25519_prepared_sizes];   // an item by table, beside those of other recipients
-  uint32_t build[x25519_prepared_sizes];   // a table
+  uint32_t build[x25519_prepared_sizes];   // a table, beside as many others as there are lanes
 
   /// An item of a recipient that has `num` of them in reach.
   uint32_t by_table(uint32_t size, uint32_t num) const { return num >= lanes ? shared[size] : apart[size]; }
@@ -25,9 +25,19 @@ const PreparedCosts& prepared_costs(std::string_view name);
 constexpr uint32_t no_table_size = x25519_prepared_sizes;
 
 /// The table to build for a recipient of whom `num` messages are at hand and `seen` were counted lately (these among
-/// them), who has one of size `have` (or no_table_size): no_table_size when none would pay. What came is taken for what
-/// will come, so that no more is ever spent on a table than the lack of one has cost.
-uint32_t table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have);
+/// them), who has one of size `have` (or no_table_size); no_table_size when none would pay. What came is taken for what
+/// will come, so that no more is ever spent on a table than the lack of one has cost. `saved`: what it would save then.
+struct WorthBuilding {
+  uint32_t size;
+  uint64_t saved;
+};
+WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have);
+
+/// Whether `num` tables of one size are worth building together, if all of them save `saved`: lanes left over are paid for.
+inline bool worth_building_together(const PreparedCosts& costs, uint32_t size, uint32_t num, uint64_t saved) {
+  const uint32_t paid = (num + costs.lanes - 1) / costs.lanes * costs.lanes;
+  return saved > uint64_t(paid) * costs.build[size];
+}
 
 /// Whether `num` items of one recipient go faster by their table than among the other items of the ladder.
 inline bool table_worth_using(const PreparedCosts& costs, uint32_t size, uint32_t num) {

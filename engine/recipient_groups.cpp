@@ -89,7 +89,10 @@ void RecipientGroups::gather(PreparedCache& cache, uint32_t num, bool one_for_al
       const Group& group = groups_[slots_[at] - 1];
       if (group.hash == hash && std::memcmp(group.key, key, 32) == 0) break;
     }
-    if (slots_[at] == 0) slots_[at] = new_group(key, hash) + 1;
+    if (slots_[at] == 0) {
+      slots_[at] = new_group(key, hash) + 1;
+      cache.prefetch(hash);
+    }
     group_of_[i] = slots_[at] - 1;
     groups_[group_of_[i]].num++;
   }
@@ -100,6 +103,7 @@ void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
   // A window builds no more than so many tables, so that no call waits long for them; the rest have their turn later.
   uint32_t wanted[x25519_prepared_sizes][TableBuilder::max];
   uint32_t num_wanted[x25519_prepared_sizes] = {};
+  uint64_t saved[x25519_prepared_sizes] = {};
   for (uint32_t g = 0; g < num_groups_; g++) {
     Group& group = groups_[g];
     if (!group.key) continue;
@@ -107,14 +111,16 @@ void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
     group.pinned = cache.find(group.key, group.hash);
     const bool has = group.pinned.table != nullptr;
     if (has && group.pinned.chosen) continue;
-    const uint32_t size =
+    const WorthBuilding worth =
         table_worth_building(costs, group.num, group.seen, has ? group.pinned.size : no_table_size);
-    if (size == no_table_size || num_wanted[size] == TableBuilder::max) continue;
+    if (worth.size == no_table_size || num_wanted[worth.size] == TableBuilder::max) continue;
     if (!has && cache.has_no_table(group.key)) continue;
-    wanted[size][num_wanted[size]++] = g;
+    wanted[worth.size][num_wanted[worth.size]++] = g;
+    saved[worth.size] += worth.saved;
   }
   for (uint32_t size = 0; size < x25519_prepared_sizes; size++)
-    if (num_wanted[size]) build_some(dispatch, cache, size, wanted[size], num_wanted[size]);
+    if (num_wanted[size] && worth_building_together(costs, size, num_wanted[size], saved[size]))
+      build_some(dispatch, cache, size, wanted[size], num_wanted[size]);
   for (uint32_t g = 0; g < num_groups_; g++) {
     Group& group = groups_[g];
     if (!group.pinned.table || table_worth_using(costs, group.pinned.size, group.num)) continue;

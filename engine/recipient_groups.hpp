@@ -11,7 +11,7 @@ namespace megaseal {
 /// Builds tables, some at a time: they share their inversion, and lanes.
 class TableBuilder {
  public:
-  static constexpr uint32_t max = 64;
+  static constexpr uint32_t max = 128;
   TableBuilder(const Dispatch& dispatch, PreparedCache& cache) : dispatch_(dispatch), cache_(cache) {}
 
   bool full() const { return num_ == max; }

@@ -129,6 +129,9 @@ void add_seal(CLI::App& app, Options& options) {
                  "FILE");
   seal.add_option("--directory", options.directory, "Names for \"to\": {\"name\": …, \"key\": …}")
       ->type_name("DIR.ndjson");
+  seal.add_option("--prepared-cache", options.prepared_cache, "For tables of keys met often (default 32 MiB)")
+      ->type_name("BYTES")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40).description(""));
   add_stream_options(seal, options, "Pad messages to a multiple of N bytes");
 }
 

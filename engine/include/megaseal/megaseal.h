@@ -97,8 +97,8 @@ typedef struct megaseal_engine_options {
   uint32_t num_threads; /**< threads a batch may use, the caller's included; 0: one per available CPU; at most 1,024 */
   size_t prepared_cache_bytes; /**< memory for tables of recipients, see megaseal_prepare_recipients; taken as it is
                                     used. 0: MEGASEAL_PREPARED_CACHE_DEFAULT; MEGASEAL_PREPARED_CACHE_OFF: none. An
-                                    amount that cannot be had, or holds no table, is none, too. Since 0.2: a smaller
-                                    struct_size, without it, means the default. */
+                                    amount that cannot be had, or holds no table, is none, too. A struct_size that ends
+                                    before it means the default. */
 } megaseal_engine_options;
 
 #define MEGASEAL_PREPARED_CACHE_DEFAULT ((size_t)32 << 20)
@@ -333,7 +333,7 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_keygen_batch(megaseal_eng
 /** megaseal_prepared_size: which of a backend's tables; a larger one is faster to use, dearer to make, and leaves room
  * for fewer. */
 typedef enum megaseal_prepared_size {
-  MEGASEAL_PREPARED_AUTO = 0, /**< the largest of which all the keys' fit into half of the cache, else the smallest */
+  MEGASEAL_PREPARED_AUTO = 0, /**< as large as is worth while for so many keys */
   MEGASEAL_PREPARED_SMALL = 1,
   MEGASEAL_PREPARED_MEDIUM = 2,
   MEGASEAL_PREPARED_LARGE = 3,
