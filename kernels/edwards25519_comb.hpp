@@ -68,20 +68,18 @@ struct Edwards25519 {
   }
 
   static MEGASEAL_INLINE Cached cached(const Point& p) {
-    return {F::norm(F::add(p.y, p.x)), F::norm(F::sub_biased(p.y, p.x)), F::norm(F::centred(F::add(p.z, p.z))),
-            FieldOps<F>::mul(F::norm(p.t), twice_d())};
+    return {F::norm(F::add(p.y, p.x)), F::norm(F::sub_biased(p.y, p.x)),
+            F::norm(F::centred(F::add(p.z, p.z))), FieldOps<F>::mul(F::norm(p.t), twice_d())};
   }
-  static MEGASEAL_INLINE Cached negative(const Cached& n) {
-    return {n.ymx, n.ypx, n.z2, F::norm(F::sub(F::widen(F::small(0)), F::widen(n.t2d)))};
-  }
-  /// p ← p + n: 8 multiplications.
-  static MEGASEAL_INLINE void add(Point& p, const Cached& n) {
-    const Prod a = F::mul(F::norm(F::sub_biased(p.y, p.x)), n.ymx);
-    const Biased b = F::mul_biased(F::norm(F::add(p.y, p.x)), n.ypx);
+  /// p ← p + n, or with a public `minus` p - n: 8 multiplications.
+  static MEGASEAL_INLINE void add(Point& p, const Cached& n, bool minus) {
+    const Prod a = F::mul(F::norm(F::sub_biased(p.y, p.x)), minus ? n.ypx : n.ymx);
+    const Biased b = F::mul_biased(F::norm(F::add(p.y, p.x)), minus ? n.ymx : n.ypx);
     const Biased c = F::mul_biased(F::norm(p.t), n.t2d);
     const Prod d = F::mul(F::norm(p.z), n.z2);
     const Elem e = F::norm(F::sub_biased(b, a)), h = F::norm(F::add(b, a));
-    const Elem f = F::norm(F::sub_of_biased(d, c)), g = F::norm(F::add(c, d));
+    const Elem less = F::norm(F::sub_of_biased(d, c)), more = F::norm(F::add(c, d));
+    const Elem &f = minus ? more : less, &g = minus ? less : more;
     p.x = F::mul(e, f);
     p.y = F::mul_biased(g, h);
     p.z = F::mul(f, g);
@@ -145,7 +143,8 @@ MEGASEAL_INLINE void recode(Signs<W>& s, const W (&clamped)[4], int num) {
 /// A digit of BITS signs: which of 2^(BITS - 1) entries, and its sign. The digit's top bit is the sign of the whole: if
 /// it is clear, the other signs count from the other end.
 template <int BITS, class W>
-MEGASEAL_INLINE typename W::template Selector<(1 << (BITS - 1))> digit_index(W v, typename W::Mask& positive) {
+MEGASEAL_INLINE typename W::template Selector<(1 << (BITS - 1))> digit_index(W v,
+                                                                             typename W::Mask& positive) {
   constexpr int entries = 1 << (BITS - 1);
   positive = v.template bit<BITS - 1>();
   const W low = v & W::splat(entries - 1);
@@ -184,7 +183,8 @@ struct Comb {
   }
 
   /// The entry of window w and its sign.
-  static MEGASEAL_INLINE typename Curve::Niels digit(const Row& row, const Signs<W>& s, int w, Mask& positive) {
+  static MEGASEAL_INLINE typename Curve::Niels digit(const Row& row, const Signs<W>& s, int w,
+                                                     Mask& positive) {
     const int bit = BITS * w, word = bit / 64, shift = bit % 64;
     W v = s.w[word].shr_bits(shift);
     if (shift + BITS > 64) v = v | s.w[word + 1].shl_bits(64 - shift);

@@ -29,15 +29,15 @@ struct PointTables {
   using Ops = FieldOps<F>;
   static constexpr int teeth = prepared_teeth, entries = prepared_entries;
 
-  /// Projective; then affine, y + x, y - x, 2 d x y.
-  struct Entry {
-    Elem c[3];
+  /// A row: Y + X, Y - X, T of each entry, and Z; then affine, y + x, y - x, 2 d x y.
+  struct Entries {
+    Elem c[entries][3], z[entries];
   };
 
   /// tables[l] ← the comb of the point u in lane l, for l < num; false (in bit l) where there is none.
   static MEGASEAL_INLINE u32 build(u8* const* tables, const W (&u)[4], u32 num, PreparedShape shape) {
     Point p;
-    Entry e[entries];
+    Entries e;
     const u32 good = decompress(p, u);
     for (int b = 0; b < shape.rows; b++) {
       row(e, p, shape.spacing, b == shape.rows - 1);
@@ -93,63 +93,62 @@ struct PointTables {
   static MEGASEAL_NOINLINE void dbl(Point& p) {
     Curve::template dbl<with_t>(p);
   }
-  static MEGASEAL_NOINLINE void add(Point& p, const Cached& n) { Curve::add(p, n); }
-  static MEGASEAL_INLINE void save(Entry& e, const Point& p) {
-    e.c[0] = F::norm(F::centred(p.x));
-    e.c[1] = F::norm(p.y);
-    e.c[2] = F::norm(F::centred(p.z));
+  static MEGASEAL_NOINLINE void add(Point& p, const Cached& n, bool minus) { Curve::add(p, n, minus); }
+  static MEGASEAL_INLINE void save(Entries& e, int j, const Point& p) {
+    e.c[j][0] = F::norm(F::add(p.y, p.x));
+    e.c[j][1] = F::norm(F::sub_biased(p.y, p.x));
+    e.c[j][2] = F::norm(p.t);
+    e.z[j] = F::norm(F::centred(p.z));
   }
 
   /// The entries of a row, and p ← 2^(5 spacing) p. The sum of all teeth comes first, the others in the order of a Gray
   /// code, each from the one before by a single ± 2 P_q.
-  static MEGASEAL_NOINLINE void row(Entry (&e)[entries], Point& p, int spacing, bool is_last) {
-    Cached step[teeth - 1];  // ∓ 2 P_q, whichever way comes next
+  static MEGASEAL_NOINLINE void row(Entries& e, Point& p, int spacing, bool is_last) {
+    Cached twice[teeth - 1];  // 2 P_q
     Point all;
     for (int q = 0; q < teeth; q++) {
       const bool top = q == teeth - 1;
       if (q == 0)
         all = p;
       else
-        add(all, Curve::cached(p));
+        add(all, Curve::cached(p), false);
       for (int i = 0; i < spacing && !(top && is_last); i++) {
         if (i == 0 || i == spacing - 1)
           dbl<true>(p);
         else
           dbl<false>(p);
-        if (i == 0 && !top) step[q] = Curve::negative(Curve::cached(p));
+        if (i == 0 && !top) twice[q] = Curve::cached(p);
       }
     }
     int at = entries - 1;
-    save(e[at], all);
+    save(e, at, all);
     for (int n = 1; n < entries; n++) {
       const int q = __builtin_ctz(unsigned(n));
       at ^= 1 << q;
-      add(all, step[q]);
-      step[q] = Curve::negative(step[q]);
-      save(e[at], all);
+      add(all, twice[q], !(at >> q & 1));
+      save(e, at, all);
     }
   }
 
   /// Z is never 0: the addition formulas are complete.
-  static MEGASEAL_NOINLINE void make_affine(Entry (&e)[entries]) {
-    Elem z[entries], scratch[entries];
-    for (int j = 0; j < entries; j++) z[j] = e[j].c[2];
-    Ops::invert_all(z, scratch, entries);
+  static MEGASEAL_NOINLINE void make_affine(Entries& e) {
+    Elem scratch[entries];
+    Ops::invert_all(e.z, scratch, entries);
     const Elem twice_d = Curve::twice_d();
     for (int j = 0; j < entries; j++) {
-      const Elem x = Ops::mul(e[j].c[0], z[j]), y = Ops::mul(e[j].c[1], z[j]);
-      e[j] = {sum(y, x), difference(y, x), Ops::mul(Ops::mul(x, y), twice_d)};
+      for (int c = 0; c < 3; c++) e.c[j][c] = Ops::mul(e.z[j], e.c[j][c]);
+      e.c[j][2] = Ops::mul(e.c[j][2], twice_d);
     }
   }
 
-  static MEGASEAL_NOINLINE void store(u8* const* tables, u32 num, size_t b, const Entry (&e)[entries]) {
+  static MEGASEAL_NOINLINE void store(u8* const* tables, u32 num, size_t b, const Entries& e) {
     constexpr int lanes = W::lanes;
     for (int first = 0; first < entries; first += lanes) {
       for (int c = 0; c < 3; c++) {
         for (int i = 0; i < 5; i++) {
           W x[lanes];
 #pragma GCC unroll 8
-          for (int j = 0; j < lanes; j++) x[j] = F::limb_bits(e[first + j].c[c], i);
+          for (int j = 0; j < lanes; j++) x[j] = F::limb_bits(e.c[first + j][c], i);
           W::transpose(x);
           for (u32 l = 0; l < num; l++) {
             auto* const rows = reinterpret_cast<PreparedRow*>(tables[l]);

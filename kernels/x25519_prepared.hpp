@@ -26,13 +26,13 @@ struct PreparedComb {
   using Curve = Edwards25519<F>;
   using Point = typename Curve::Point;
   using Niels = typename Curve::Niels;
-  using Use = TableUse<W::lanes>;
   static constexpr int teeth = prepared_teeth, entries = prepared_entries;
 
   static MEGASEAL_INLINE int num_signs(PreparedShape shape) { return teeth * shape.rows * shape.spacing; }
 
-  static MEGASEAL_INLINE Niels entry(const Use& use, const Signs<W>& s, PreparedShape shape, int b, int r,
-                                     Mask& positive) {
+  template <int LANES>
+  static MEGASEAL_INLINE Niels entry(const TableUse<LANES>& use, const Signs<W>& s, PreparedShape shape,
+                                     int b, int r, Mask& positive) {
     W v = W::zero();
 #pragma GCC unroll 5
     for (int q = 0; q < teeth; q++) {
@@ -42,7 +42,7 @@ struct PreparedComb {
     }
     const auto index = digit_index<teeth>(v, positive);
     constexpr int stride = sizeof(PreparedRow) / 8 / (entries / 8);
-    if constexpr (W::lanes > 1) {
+    if constexpr (LANES > 1) {
       if (use.num > 1) {
         // A table at a time into the lanes that use it.
         Niels n = {F::small(0), F::small(0), F::small(0)};
@@ -67,8 +67,8 @@ struct PreparedComb {
 
   /// p[i] ← k_i P_i for n vectors, which go side by side so that a row that they share is in the nearest cache for all.
   /// T is not made.
-  static MEGASEAL_NOINLINE void multiply(Point* p, const Signs<W>* s, const Use* use, PreparedShape shape,
-                                         int n) {
+  static MEGASEAL_NOINLINE void multiply(Point* p, const Signs<W>* s, const TableUse<W::lanes>* use,
+                                         PreparedShape shape, int n) {
     for (int r = shape.spacing - 1; r >= 0; r--) {
       const bool is_first = r == shape.spacing - 1;
       if (!is_first)
