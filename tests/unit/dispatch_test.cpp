@@ -131,11 +131,10 @@ TEST(Dispatch, TablesAreThoseOfTheBackendThatServesX25519) {
   // And the other way round: both slots of the first, never one of each.
   KernelTable first = FakeTables::table();
   first.name = "first";
-  first.prepared_bytes[0] = 64;
   const BackendRow with[] = {{"first", &first, ""}, {"scalar", &scalar_table, ""}};
   const Engine other = engine_over(with);
   EXPECT_EQ(backend_name(other.get(), MEGASEAL_OP_X25519_PREPARED), "first");
-  EXPECT_EQ(prepared_info(other.get()).table_bytes[0], 64u);
+  EXPECT_EQ(prepared_info(other.get()).table_bytes[0], FakeTables::bytes[0]);
 
   // One slot alone is none.
   first.x25519_prepared = nullptr;
