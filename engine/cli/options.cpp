@@ -25,12 +25,12 @@ class OneScreen : public CLI::Formatter {
     return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
   }
   std::string make_usage(const CLI::App* app, std::string name) const override {
-    if (app->get_name() == "megaseal") return "Usage: megaseal VERB [OPTIONS]\n";
+    if (app->get_name() == "megaseal") return "Usage: megaseal VERB [OPTIONS]";
     std::string usage = "Usage: " + name + " [OPTIONS]";
     for (const CLI::Option* option :
          app->get_options([](const CLI::Option* o) { return o->get_positional(); }))
       usage += " [" + option->get_single_name() + "]...";
-    return usage + "\n";
+    return usage;  // what follows begins with a line feed, and 24 lines have no room for two
   }
 };
 
