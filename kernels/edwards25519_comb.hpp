@@ -143,12 +143,11 @@ MEGASEAL_INLINE void recode(Signs<W>& s, const W (&clamped)[4], int num) {
 /// A digit of BITS signs: which of 2^(BITS - 1) entries, and its sign. The digit's top bit is the sign of the whole: if
 /// it is clear, the other signs count from the other end.
 template <int BITS, class W>
-MEGASEAL_INLINE typename W::template Selector<(1 << (BITS - 1))> digit_index(W v,
-                                                                             typename W::Mask& positive) {
+MEGASEAL_INLINE W digit_index(W v, typename W::Mask& positive) {
   constexpr int entries = 1 << (BITS - 1);
   positive = v.template bit<BITS - 1>();
   const W low = v & W::splat(entries - 1);
-  return W::template selector<entries>(select(positive, low ^ W::splat(entries - 1), low));
+  return select(positive, low ^ W::splat(entries - 1), low);
 }
 
 /// WINDOWS digits of BITS bits, each served by a row of its own.
@@ -188,7 +187,7 @@ struct Comb {
     const int bit = BITS * w, word = bit / 64, shift = bit % 64;
     W v = s.w[word].shr_bits(shift);
     if (shift + BITS > 64) v = v | s.w[word + 1].shl_bits(64 - shift);
-    const auto index = digit_index<BITS>(v, positive);
+    const auto index = W::template selector<entries>(digit_index<BITS>(v, positive));
     return {F::template lookup<entries>(row.ypx, index), F::template lookup<entries>(row.ymx, index),
             F::template lookup<entries>(row.t2d, index)};
   }

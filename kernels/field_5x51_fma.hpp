@@ -303,19 +303,12 @@ struct Field5x51Fma {
     for (int i = 0; i < 5; i++) r.l[i] = R::template lookup<N>(column.limb[i], index);
     return r;
   }
-  template <int N, int STRIDE>
-  static MEGASEAL_INLINE Elem lookup_eights(const u64* first, const Selector<N>& index) {
-    Elem r;
-#pragma GCC unroll 5
-    for (int i = 0; i < 5; i++) r.l[i] = R::template lookup<N, STRIDE>(first + 8 * i, index);
-    return r;
-  }
-  template <int N>
-  static MEGASEAL_INLINE void take_of_eight(Elem& e, Mask mask, const u64* first, const Selector<N>& index) {
-#pragma GCC unroll 5
-    for (int i = 0; i < 5; i++) e.l[i] = R::template take_of_eight<N>(e.l[i], mask, first + 8 * i, index);
-  }
+  /// Limbs as tables hold them.
   static MEGASEAL_INLINE W limb_bits(const Elem& e, int i) { return e.l[i].bits(); }
+  static MEGASEAL_INLINE Elem from_limb_bits(const W (&limbs)[5]) {
+    return {{R::from_bits(limbs[0]), R::from_bits(limbs[1]), R::from_bits(limbs[2]), R::from_bits(limbs[3]),
+             R::from_bits(limbs[4])}};
+  }
 
  private:
   struct Signed {

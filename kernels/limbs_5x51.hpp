@@ -147,23 +147,11 @@ struct Limbs5x51 {
     for (int i = 0; i < 5; i++) r.l[i] = W::template lookup<N>(column.limb[i], index);
     return r;
   }
-  /// The same from eights of a table of points (edwards25519_tables.hpp): limb i of entries 0 to 7 is at `first` + 8 i, of
-  /// the next eight STRIDE further on.
-  template <int N, int STRIDE>
-  static MEGASEAL_INLINE Elem lookup_eights(const u64* first, const Selector<N>& index) {
-    Elem r;
-#pragma GCC unroll 5
-    for (int i = 0; i < 5; i++) r.l[i] = W::template lookup<N, STRIDE>(first + 8 * i, index);
-    return r;
-  }
-  /// e <- one of eight entries, in the lanes of `mask`.
-  template <int N>
-  static MEGASEAL_INLINE void take_of_eight(Elem& e, Mask mask, const u64* first, const Selector<N>& index) {
-#pragma GCC unroll 5
-    for (int i = 0; i < 5; i++) e.l[i] = W::template take_of_eight<N>(e.l[i], mask, first + 8 * i, index);
-  }
-  /// A limb as a table has it.
+  /// Limbs as tables hold them.
   static MEGASEAL_INLINE W limb_bits(const Elem& e, int i) { return e.l[i]; }
+  static MEGASEAL_INLINE Elem from_limb_bits(const W (&limbs)[5]) {
+    return {{limbs[0], limbs[1], limbs[2], limbs[3], limbs[4]}};
+  }
 
  protected:
   /// One carry out of every limb at once. Pre: limbs below 2^64. Post: limbs below 2^51 + 2^13, limb 0 below

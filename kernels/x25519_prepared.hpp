@@ -7,16 +7,9 @@
 // Constant time: signs reach look-ups that read or permute whole rows, and selections. Which table an item uses is public.
 #pragma once
 #include "kernels/edwards25519_tables.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
-
-/// Which lanes of a vector use which table.
-template <int LANES>
-struct TableUse {
-  int num;
-  const PreparedRow* table[LANES];
-  u32 lanes[LANES];  // a bit for each
-};
 
 template <class F>
 struct PreparedComb {
@@ -40,29 +33,23 @@ struct PreparedComb {
       const W moved = shift >= q ? s.w[word].shr_bits(shift - q) : s.w[word].shl_bits(q - shift);
       v = v | (moved & W::splat(u64(1) << q));
     }
-    const auto index = digit_index<teeth>(v, positive);
-    constexpr int stride = sizeof(PreparedRow) / 8 / (entries / 8);
+    const W index = digit_index<teeth>(v, positive);
+    const size_t at = size_t(b) * (sizeof(PreparedRow) / 8);
+    W limb[15];
+    bool is_apart = false;
     if constexpr (LANES > 1) {
-      if (use.num > 1) {
-        // A table at a time into the lanes that use it.
-        Niels n = {F::small(0), F::small(0), F::small(0)};
-        for (int t = 0; t < use.num; t++) {
-#pragma GCC unroll 2
-          for (int e = 0; e < entries / 8; e++) {
-            const Mask mask = W::template in_eight<entries>(index, e, use.lanes[t]);
-            const auto& row = use.table[t][b][e];
-            F::template take_of_eight<entries>(n.ypx, mask, row[0][0], index);
-            F::template take_of_eight<entries>(n.ymx, mask, row[1][0], index);
-            F::template take_of_eight<entries>(n.t2d, mask, row[2][0], index);
-          }
-        }
-        return n;
-      }
+      is_apart = use.num > 1;
+      if (is_apart) W::lookup_apart(limb, use, at, index);
     }
-    const auto& row = use.table[0][b][0];
-    return {F::template lookup_eights<entries, stride>(row[0][0], index),
-            F::template lookup_eights<entries, stride>(row[1][0], index),
-            F::template lookup_eights<entries, stride>(row[2][0], index)};
+    if (!is_apart) {
+      const auto selector = W::template selector<entries>(index);
+#pragma GCC unroll 15
+      for (int i = 0; i < 15; i++)
+        limb[i] = W::template lookup<entries, 120>(use.table[0] + at + 8 * i, selector);
+    }
+    return {F::from_limb_bits({limb[0], limb[1], limb[2], limb[3], limb[4]}),
+            F::from_limb_bits({limb[5], limb[6], limb[7], limb[8], limb[9]}),
+            F::from_limb_bits({limb[10], limb[11], limb[12], limb[13], limb[14]})};
   }
 
   /// p[i] ← k_i P_i for n vectors, which go side by side so that a row that they share is in the nearest cache for all.
@@ -106,7 +93,8 @@ MEGASEAL_NOINLINE void prepared_group(Signs<typename F::W>& signs, TableUse<F::W
   for (u32 l = 0; l < u32(W::lanes); l++) {
     const X25519PreparedItem& item = items[l < num ? l : num - 1];
     secrets[l] = item.secret;
-    const auto* table = reinterpret_cast<const PreparedRow*>(item.table);
+    const auto* table = reinterpret_cast<const u64*>(item.table);
+    use.of_lane[l] = table;
     if (use.num == 0 || use.table[use.num - 1] != table) {
       use.table[use.num] = table;
       use.lanes[use.num++] = 0;

@@ -33,13 +33,9 @@ struct F64x4 {
   }
 
   /// One of N doubles, given by their bits, for each lane.
-  template <int N, int STRIDE = 8>
-  static MEGASEAL_INLINE F64x4 lookup(const u64* table, const W64x4::Selector<N>& s) {
-    return from_bits(W64x4::lookup<N, STRIDE>(table, s));
-  }
   template <int N>
-  static MEGASEAL_INLINE F64x4 take_of_eight(F64x4 x, W64x4::Mask mask, const u64* table, const W64x4::Selector<N>& s) {
-    return from_bits(W64x4::take_of_eight<N>(x.bits(), mask, table, s));
+  static MEGASEAL_INLINE F64x4 lookup(const u64* table, const W64x4::Selector<N>& s) {
+    return from_bits(W64x4::lookup<N>(table, s));
   }
   MEGASEAL_INLINE W64x4 bits() const { return {_mm256_castpd_si256(v)}; }
 

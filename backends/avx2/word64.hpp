@@ -4,6 +4,7 @@
 // lets bits leave at the top on purpose.
 #pragma once
 #include "backends/avx2/word32.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -202,18 +203,35 @@ struct W64x4 {
     return select(s.bit2, low, high);
   }
 
-  /// Those of `lanes` (a bit for each) whose index lies in the eight of this number.
-  template <int N>
-  static MEGASEAL_INLINE Mask in_eight(const Selector<N>& s, int eight, u32 lanes) {
-    static_assert(N == 16);
-    const __m256i bits = _mm256_setr_epi64x(1, 2, 4, 8);
-    const __m256i chosen = _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(lanes), bits), bits);
-    return Mask{chosen} & (eight ? s.bit3 : ~s.bit3);
-  }
-  /// In the lanes of `mask` one of eight numbers, else x.
-  template <int N>
-  static MEGASEAL_INLINE W64x4 take_of_eight(W64x4 x, Mask mask, const u64* table, const Selector<N>& s) {
-    return select(mask, x, lookup8(table, s));
+  /// Of 16 entries of NUM numbers, two eights of each number, one for each lane from a table of its own: every entry is
+  /// read and masked, which leaves a lane's number in one place of four, and the lanes' places are then joined.
+  template <int NUM>
+  static MEGASEAL_INLINE void lookup_apart(W64x4 (&out)[NUM], const TableUse<4>& use, size_t at,
+                                           W64x4 index) {
+    W64x4 x[4][NUM];
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) {
+      const __m256i of_lane = _mm256_permutevar8x32_epi32(
+          index.v, _mm256_setr_epi32(2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1));
+      W64x4 mask[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++)
+        mask[i].v = _mm256_cmpeq_epi64(of_lane, _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
+      const u64* const p = use.of_lane[l] + at;
+#pragma GCC unroll 15
+      for (int n = 0; n < NUM; n++)
+        x[l][n] = (load(p + 8 * n) & mask[0]) | (load(p + 8 * n + 4) & mask[1]) |
+                  (load(p + 8 * (NUM + n)) & mask[2]) | (load(p + 8 * (NUM + n) + 4) & mask[3]);
+    }
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) {
+      const __m256i a = _mm256_or_si256(_mm256_unpacklo_epi64(x[0][n].v, x[1][n].v),
+                                        _mm256_unpackhi_epi64(x[0][n].v, x[1][n].v)),
+                    b = _mm256_or_si256(_mm256_unpacklo_epi64(x[2][n].v, x[3][n].v),
+                                        _mm256_unpackhi_epi64(x[2][n].v, x[3][n].v));
+      out[n].v =
+          _mm256_or_si256(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+    }
   }
   /// Number i of word k <-> number k of word i.
   static MEGASEAL_INLINE void transpose(W64x4 (&x)[4]) {

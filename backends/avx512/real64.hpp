@@ -33,13 +33,9 @@ struct F64x8 {
   }
 
   /// One of N doubles, given by their bits, for each lane.
-  template <int N, int STRIDE = 8>
-  static MEGASEAL_INLINE F64x8 lookup(const u64* table, const W64x8::Selector<N>& s) {
-    return from_bits(W64x8::lookup<N, STRIDE>(table, s));
-  }
   template <int N>
-  static MEGASEAL_INLINE F64x8 take_of_eight(F64x8 x, W64x8::Mask mask, const u64* table, const W64x8::Selector<N>& s) {
-    return from_bits(W64x8::take_of_eight<N>(x.bits(), mask, table, s));
+  static MEGASEAL_INLINE F64x8 lookup(const u64* table, const W64x8::Selector<N>& s) {
+    return from_bits(W64x8::lookup<N>(table, s));
   }
   MEGASEAL_INLINE W64x8 bits() const { return {_mm512_castpd_si512(v)}; }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include "backends/avx512/word32.hpp"
 #include "kernels/partial.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -190,18 +191,25 @@ struct W64x8 {
     }
   }
 
-  /// Those of `lanes` (a bit for each) whose index lies in the eight of this number.
-  template <int N>
-  static MEGASEAL_INLINE Mask in_eight(const Selector<N>& s, int eight, u32 lanes) {
-    static_assert(N == 16);
-    const __m512i bit3 = _mm512_set1_epi64(8);
-    return {eight ? _mm512_mask_test_epi64_mask(__mmask8(lanes), s.index, bit3)
-                  : _mm512_mask_testn_epi64_mask(__mmask8(lanes), s.index, bit3)};
-  }
-  /// In the lanes of `mask` one of eight numbers, else x.
-  template <int N>
-  static MEGASEAL_INLINE W64x8 take_of_eight(W64x8 x, Mask mask, const u64* table, const Selector<N>& s) {
-    return {_mm512_mask_permutexvar_epi64(x.v, mask.m, s.index, _mm512_load_si512(table))};
+  /// Of 16 entries of NUM numbers, two eights of each number, one for each lane from the table it uses: table by table, a
+  /// permute of each eight into the lanes whose number it has.
+  template <int NUM>
+  static MEGASEAL_INLINE void lookup_apart(W64x8 (&out)[NUM], const TableUse<8>& use, size_t at, W64x8 index) {
+    const __mmask8 upper = index.template bit<3>().m;
+    __m512i x[NUM];  // of its own, or g++ 12 would store each after every permute
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) x[n] = _mm512_setzero_si512();
+    for (int t = 0; t < use.num; t++) {
+      const u64* const p = use.table[t] + at;
+      const __mmask8 in_low = __mmask8(use.lanes[t] & ~u32(upper)), in_high = __mmask8(use.lanes[t] & upper);
+#pragma GCC unroll 15
+      for (int n = 0; n < NUM; n++) {
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_low, index.v, _mm512_load_si512(p + 8 * n));
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_high, index.v, _mm512_load_si512(p + 8 * NUM + 8 * n));
+      }
+    }
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) out[n].v = x[n];
   }
   /// Number i of word k <-> number k of word i.
   static MEGASEAL_INLINE void transpose(W64x8 (&x)[8]) {

@@ -29,22 +29,15 @@ struct IntervalReal {
   /// In watched memory a double is its value above 2^60.
   static constexpr int64_t memory_offset = int64_t(1) << 60;
   IntervalWord bits() const { return {u64(lo + memory_offset), u64(hi + memory_offset)}; }
-  static IntervalReal load(const u64* p) {
-    if (!Memory::get().watches(p)) return splat(__builtin_bit_cast(double, *p));
-    const auto interval = Memory::get().read(p);
-    return {int64_t(interval.lo) - memory_offset, int64_t(interval.hi) - memory_offset};
-  }
-  template <int N, int STRIDE = 8>
-  static IntervalReal lookup(const u64* table, const IntervalWord::Selector<N>&) {
-    IntervalReal r = load(table);
-    for (int i = 1; i < N; i++) r = select(IntervalWord::Mask{}, r, load(table + i / 8 * STRIDE + i % 8));
-    return r;
+  static IntervalReal from_bits(IntervalWord bits) {
+    return {int64_t(bits.lo) - memory_offset, int64_t(bits.hi) - memory_offset};
   }
   template <int N>
-  static IntervalReal take_of_eight(IntervalReal x, IntervalWord::Mask, const u64* table,
-                                    const IntervalWord::Selector<N>&) {
-    for (int i = 0; i < 8; i++) x = select(IntervalWord::Mask{}, x, load(table + i));
-    return x;
+  static IntervalReal lookup(const u64* table, const IntervalWord::Selector<N>&) {
+    IntervalReal r = splat(__builtin_bit_cast(double, table[0]));
+    for (int i = 1; i < N; i++)
+      r = select(IntervalWord::Mask{}, r, splat(__builtin_bit_cast(double, table[i])));
+    return r;
   }
   friend IntervalReal operator+(IntervalReal a, IntervalReal b) {
     const IntervalReal r = {a.lo + b.lo, a.hi + b.hi};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/base.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -217,14 +218,15 @@ struct IntervalWord {
     for (int i = 1; i < N; i++) r = select(Mask{}, r, load(table + i / 8 * STRIDE + i % 8));
     return r;
   }
-  template <int N>
-  static Mask in_eight(const Selector<N>&, int, u32) {
-    return {};
-  }
-  template <int N>
-  static IntervalWord take_of_eight(IntervalWord x, Mask, const u64* table, const Selector<N>&) {
-    for (int i = 0; i < 8; i++) x = select(Mask{}, x, load(table + i));
-    return x;
+  template <int NUM, int LANES>
+  static void lookup_apart(IntervalWord (&out)[NUM], const TableUse<LANES>& use, size_t at, IntervalWord index) {
+    need(index.hi < 16, "table index < number of entries");
+    for (int n = 0; n < NUM; n++) {
+      out[n] = load(use.table[0] + at + 8 * n);
+      for (int t = 0; t < use.num; t++)
+        for (int i = 0; i < 16; i++)
+          out[n] = select(Mask{}, out[n], load(use.table[t] + at + i / 8 * 8 * NUM + 8 * n + i % 8));
+    }
   }
 };
 

@@ -23,8 +23,8 @@ void run_prepared(u32 size) {
 template <class F>
 void run_entry_of_two_tables(const Signs<typename F::W>& signs) {
   using Comb = PreparedComb<F>;
-  TableUse<2> use = {.num = 2, .table = {}, .lanes = {1, 2}};
-  use.table[0] = use.table[1] = reinterpret_cast<const PreparedRow*>(Memory::get().begin);
+  const u64* const table = Memory::get().begin;
+  const TableUse<2> use = {.of_lane = {table, table}, .num = 2, .table = {table, table}, .lanes = {1, 2}};
   typename F::W::Mask positive;
   const auto entry = Comb::entry(use, signs, prepared_shapes[0], 1, 25, positive);
   auto p = Comb::Curve::start(entry, positive);
