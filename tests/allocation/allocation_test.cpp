@@ -240,6 +240,43 @@ TEST_F(Allocation, SealedBoxBatches) {
   }
 }
 
+// Recipients of all kinds: with tables, too rare for one, and more than the cache holds, so that tables come and go.
+TEST_F(Allocation, PreparedRecipients) {
+  const size_t n = 2000;
+  Bytes secrets(32 * n), publics(32 * n);
+  ASSERT_EQ(megaseal_keygen_batch(engine_.get(), publics.data(), secrets.data(), n), MEGASEAL_ERROR_NONE);
+  for (const size_t cache_bytes : {size_t(0), size_t(1) << 20}) {
+    megaseal_engine_options options = {};
+    options.struct_size = sizeof options;
+    options.num_threads = 3;
+    options.prepared_cache_bytes = cache_bytes;
+    megaseal_engine* made = nullptr;
+    ASSERT_EQ(megaseal_engine_create(&made, &options), MEGASEAL_ERROR_NONE);
+    const Engine engine(made);
+    if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty()) GTEST_SKIP() << "no backend has tables";
+    Bytes keys(32 * n);
+    Prepared prepared(messages(n, true), 48);
+    const megaseal_recipients to = {nullptr, 0, keys.data(), 32};
+    EXPECT_EQ(allocations_of([&] {
+                for (size_t i = 0; i < n; ++i) {
+                  const uint64_t bound = uint64_t(1) << (2 + random_.below(9));
+                  std::copy_n(&publics[32 * random_.below(bound)], 32, &keys[32 * i]);
+                }
+                EXPECT_EQ(megaseal_hpke_seal_batch(engine.get(), nullptr, nullptr, &prepared.batch, nullptr, &to),
+                          MEGASEAL_ERROR_NONE);
+                size_t have = 0;
+                EXPECT_EQ(megaseal_prepare_recipients(engine.get(), &have, 100, publics.data(), 32,
+                                                      MEGASEAL_PREPARED_AUTO),
+                          MEGASEAL_ERROR_NONE);
+              }),
+              0u);
+    EXPECT_GT(prepared_info(engine.get()).num_hits, 0u);
+    if (cache_bytes) {
+      EXPECT_GT(prepared_info(engine.get()).num_evictions, 0u);
+    }
+  }
+}
+
 TEST_F(Allocation, X25519Batches) {
   for (const size_t n : {size_t(1), size_t(300)}) {
     const Bytes secrets = random_.bytes(32 * n), points = random_.bytes(32 * n);

@@ -174,11 +174,11 @@ TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
   ASSERT_EQ(testing::engine_create(&engine, nullptr, rows), MEGASEAL_ERROR_NONE);
   const Engine owner(engine);
   for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op)
-    EXPECT_EQ(std::string(megaseal_backend_name(engine, megaseal_operation(op))).find("planted"),
+    EXPECT_EQ(backend_name(engine, op).find("planted"),
               std::string::npos)
         << megaseal_operation_name(megaseal_operation(op));
 
-  megaseal_engine_options options = {sizeof options, "planted", 1};
+  megaseal_engine_options options = {sizeof options, "planted", 1, 0};
   megaseal_engine* none = nullptr;
   EXPECT_EQ(testing::engine_create(&none, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE)
       << "a forced backend is never replaced silently";
