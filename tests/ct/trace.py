@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Steps through every slot of a backend with different secrets: instructions and addresses must be the same.
 
-    trace.py DRIVER BACKEND        few cases; all of them where MEGASEAL_TEST_LONG is set
+    trace.py DRIVER BACKEND [all]  few cases, or all of them
     trace.py --planted DRIVER      leaks planted on purpose must be found
 
 For instruction sets that valgrind does not know, on processors that have them. What it shows, it shows of the secrets
 tried; that the very same templates leak nothing for any is what memcheck.py shows of other instruction sets.
 """
-import os
 import re
 import subprocess
 import sys
@@ -38,7 +37,8 @@ def write_operands(functions, file):
 def main():
     arguments = sys.argv[1:]
     planted = arguments[:1] == ["--planted"]
-    driver, backend = (arguments[1], "planted") if planted else arguments
+    every_case = planted or arguments[2:] == ["all"]
+    driver, backend = (arguments[1], "planted") if planted else arguments[:2]
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as cpuinfo:
             has = set(re.search(r"^flags\s*:(.*)$", cpuinfo.read(), re.M)[1].split())
@@ -51,7 +51,7 @@ def main():
     functions = binary.functions(driver)
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as operands:
         write_operands(functions, operands)
-        brief = [] if planted or os.environ.get("MEGASEAL_TEST_LONG") else ["brief"]
+        brief = [] if every_case else ["brief"]
         run = subprocess.run([driver, "trace", backend, operands.name, *brief], stdout=subprocess.PIPE, text=True, check=False)
     if run.returncode != 0 or f"cases on {backend}," not in run.stdout:
         binary.fail(f"the driver answered {run.returncode}", run.stdout)
