@@ -76,7 +76,22 @@ TEST(MaddCurveBounds, X25519Prepared) {
   expect_proved(500);
 }
 
-// Negative controls: each leaves out one thing that the bounds rest on.
+// Negative controls: entries that no table has, and entries that nobody wrote.
+TEST(MaddCurveBounds, WrongEntriesAreReported) {
+  run_prepared<Madd>(0);
+  const u64* const table = Memory::get().begin;
+  const TableUse<2> use = {.of_lane = {table, table}, .num = 2, .table = {table, table}, .lanes = {1, 2}};
+  IntervalWord limbs[15];
+  IntervalWord::lookup_apart(limbs, use, 0, IntervalWord{0, 15});
+  expect_proved(100);
+  IntervalWord::lookup_apart(limbs, use, 0, IntervalWord{0, 16});
+  expect_reported();
+  Memory::get().watch(table, sizeof(PreparedRow) / 8 * 2);
+  run_entry_of_two_tables<Madd>(any_signs);
+  expect_reported();
+}
+
+// Each leaves out one thing that the bounds rest on.
 struct NoCarry : Madd {
   static Elem norm(const Prod& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
 };
