@@ -13,6 +13,7 @@ struct PreparedCosts {
   uint32_t ladder_alone;                   // the ladder of one item that no others stand beside
   uint32_t shared[x25519_prepared_sizes];  // an item by table, beside others of its recipient
   uint32_t apart[x25519_prepared_sizes];   // an item by table, beside those of other recipients
+  uint32_t vector[x25519_prepared_sizes];  // a vector by table, however few items are in it
   uint32_t build[x25519_prepared_sizes];   // a table, beside as many others as there are lanes
 
   /// An item of a recipient that has `num` of them in reach.
