@@ -51,12 +51,13 @@ const PreparedCosts& prepared_costs(std::string_view name) {
   return std::end(rows)[-1].costs;
 }
 
-WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have) {
+WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have,
+                                   uint32_t largest) {
   const uint32_t now = have < x25519_prepared_sizes ? std::min(costs.by_table(have, num), 100u) : 100;
   const uint64_t expected = std::max(num, seen);
   WorthBuilding best{no_table_size, 0};
   uint64_t best_gain = 0;
-  for (uint32_t size = have < x25519_prepared_sizes ? have + 1 : 0; size < x25519_prepared_sizes; size++) {
+  for (uint32_t size = have < x25519_prepared_sizes ? have + 1 : 0; size <= largest; size++) {
     const uint32_t then = costs.by_table(size, num);
     if (then >= now) continue;
     const uint64_t saved = expected * (now - then);
