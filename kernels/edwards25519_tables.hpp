@@ -34,7 +34,7 @@ struct PointTables {
     Elem c[entries][3], z[entries];
   };
 
-  /// tables[l] ← the comb of the point u in lane l, for l < num; false (in bit l) where there is none.
+  /// tables[l] ← the comb of the point u in lane l, for l < num, or zeros; bit l tells which.
   static MEGASEAL_INLINE u32 build(u8* const* tables, const W (&u)[4], u32 num, PreparedShape shape) {
     Point p;
     Entries e;
@@ -42,7 +42,6 @@ struct PointTables {
     for (int b = 0; b < shape.rows; b++) {
       row(e, p, shape.spacing, b == shape.rows - 1);
       make_affine(e);
-      for (u32 l = 0; l < num; l++) __builtin_prefetch(tables[l] + size_t(b) * prepared_row_bytes, 1);
       store(tables, num, size_t(b), e);
     }
     for (u32 l = 0; l < num; l++)

@@ -70,7 +70,7 @@ struct X25519Tile {
   uint8_t* status;
 };
 
-/// Prepared recipients: a table of multiples of one public key, by which a shared secret costs a third to a half of the
+/// Prepared recipients: a table of multiples of one public key, by which a shared secret costs a quarter to a half of the
 /// ladder's. A table belongs to the backend that built it, to one of its sizes, and holds nothing secret.
 constexpr uint32_t x25519_prepared_sizes = 3;  // small, medium, large
 

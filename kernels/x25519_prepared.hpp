@@ -21,8 +21,11 @@ struct PreparedComb {
   using Niels = typename Curve::Niels;
   static constexpr int teeth = prepared_teeth, entries = prepared_entries;
 
+  static constexpr int row_numbers = sizeof(PreparedRow) / 8, eight_numbers = row_numbers / (entries / 8);
+
   static MEGASEAL_INLINE int num_signs(PreparedShape shape) { return teeth * shape.rows * shape.spacing; }
 
+  /// What row b adds in column r, and its sign.
   template <int LANES>
   static MEGASEAL_INLINE Niels entry(const TableUse<LANES>& use, const Signs<W>& s, PreparedShape shape,
                                      int b, int r, Mask& positive) {
@@ -34,8 +37,8 @@ struct PreparedComb {
       v = v | (moved & W::splat(u64(1) << q));
     }
     const W index = digit_index<teeth>(v, positive);
-    const size_t at = size_t(b) * (sizeof(PreparedRow) / 8);
-    W limb[15];
+    const size_t at = size_t(b) * row_numbers;
+    W limb[15];  // coordinate by coordinate
     bool is_apart = false;
     if constexpr (LANES > 1) {
       is_apart = use.num > 1;
@@ -45,7 +48,7 @@ struct PreparedComb {
       const auto selector = W::template selector<entries>(index);
 #pragma GCC unroll 15
       for (int i = 0; i < 15; i++)
-        limb[i] = W::template lookup<entries, 120>(use.table[0] + at + 8 * i, selector);
+        limb[i] = W::template lookup<entries, eight_numbers>(use.table[0] + at + 8 * i, selector);
     }
     return {F::from_limb_bits({limb[0], limb[1], limb[2], limb[3], limb[4]}),
             F::from_limb_bits({limb[5], limb[6], limb[7], limb[8], limb[9]}),
@@ -143,7 +146,8 @@ MEGASEAL_INLINE void x25519_prepared_tile(const X25519PreparedTile& tile) {
       prepared_group<F>(signs[g], use[g], tile.items + first, end - first, shape);
     }
     for (int g = 0, n; g < groups; g += n) {
-      // Vectors of few tables go together; those of many have no cache to share.
+      // Vectors go together while their tables fit the nearest cache, which eight small ones do: on IFMA two vectors of
+      // eight each take a third longer side by side.
       int tables = use[g].num;
       for (n = 1; g + n < groups && tables + use[g + n].num <= 8; n++) tables += use[g + n].num;
       PreparedComb<F>::multiply(points + g, signs + g, use + g, shape, n);
