@@ -471,6 +471,21 @@ TEST_P(PreparedRecipients, TablesAreLetGoAfterEveryCall) {
                                         MEGASEAL_PREPARED_LARGE),
             MEGASEAL_ERROR_NONE);
   EXPECT_EQ(prepared, 10u);
+  // Those too, when nobody has come for them for long.
+  const size_t strangers = 3000;
+  const Bytes secret = random_.bytes(32);
+  for (int day = 0; day < 4; ++day) {
+    const Bytes points = random_.bytes(32 * strangers);
+    Bytes out(32 * strangers);
+    ASSERT_EQ(megaseal_x25519_batch(engine.get(), out.data(), nullptr, nullptr, strangers, secret.data(), 0,
+                                    points.data(), 32),
+              MEGASEAL_ERROR_NONE);
+  }
+  for (size_t& r : others) r += 50;
+  ASSERT_EQ(megaseal_prepare_recipients(engine.get(), &prepared, 10, raw_keys(others).data(), 32,
+                                        MEGASEAL_PREPARED_LARGE),
+            MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(prepared, 10u);
 }
 
 TEST_P(PreparedRecipients, ThoseWhoComeOnceAreNotPreparedFor) {
