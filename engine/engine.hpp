@@ -41,7 +41,7 @@ struct megaseal_engine {
   const megaseal::Dispatch dispatch;
   const megaseal::HpkeEmptyHashes hpke_empty;
   const std::unique_ptr<megaseal::PreparedCache> prepared;  // null: off
-  const uint32_t window;                                    // items among which those of one recipient are looked for
+  const uint32_t window;  // items among which those of one recipient are looked for
   megaseal::WorkspacePool workspaces;
   megaseal::Scheduler* const scheduler;
 };
@@ -62,8 +62,7 @@ enum class Scratch { secret, unused };
 /// throw. With a `window` the ranges are up to that long, and `work` cuts them into tiles itself.
 template <class Work>
 size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes, ItemCost cost,
-                 size_t text_len, const Work& work, Scratch scratch = Scratch::secret,
-                 uint32_t window = 0) {
+                 size_t text_len, const Work& work, Scratch scratch = Scratch::secret, uint32_t window = 0) {
   const Dispatch& d = engine->dispatch;
   const Plan plan = make_plan(d, engine->scheduler->num_threads(), num_items, num_bytes, cost, window);
   if (plan.num_tiles == 0) return 0;

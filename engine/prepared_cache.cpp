@@ -343,7 +343,7 @@ bool PreparedCache::make_room(uint32_t* out_place, uint32_t size, uint32_t worth
   const uint32_t per_chunk = uint32_t(table_bytes_[x25519_prepared_sizes - 1] / table_bytes_[size]);
   if (open.left == 0 && next_chunk_ < num_chunks_) {
     chunks_[next_chunk_].size = size;
-    open = {next_chunk_++, per_chunk};
+    open = {next_chunk_.fetch_add(1, std::memory_order_relaxed), per_chunk};
   }
   if (open.left > 0) {
     *out_place = open.chunk * places_per_chunk_ + per_chunk - open.left--;

@@ -33,6 +33,8 @@ class PreparedCache {
   PreparedCache& operator=(const PreparedCache&) = delete;
 
   bool on() const { return num_chunks_ > 0; }
+  /// Whether less than half of the room has ever been taken.
+  bool has_plenty() const { return next_chunk_.load(std::memory_order_relaxed) < num_chunks_ / 2; }
   uint64_t hash(const uint8_t* key) const { return hash_(seed_, key); }
 
   /// Says that see() and find() are to come.
@@ -119,7 +121,7 @@ class PreparedCache {
   std::atomic<uint64_t>* no_tables_ = nullptr;
 
   std::mutex mutex_;
-  uint32_t next_chunk_ = 0;  // never used from here on
+  std::atomic<uint32_t> next_chunk_{0};  // never used from here on; changed under the lock
   uint32_t hand_ = 0;
   struct {
     uint32_t chunk, left;

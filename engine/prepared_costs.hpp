@@ -13,6 +13,7 @@ struct PreparedCosts {
   uint32_t ladder_alone;                   // the ladder of one item that no others stand beside
   uint32_t shared[x25519_prepared_sizes];  // an item by table, beside others of its recipient
   uint32_t apart[x25519_prepared_sizes];   // an item by table, beside those of other recipients
+  uint32_t vector[x25519_prepared_sizes];  // a vector by table, however few items are in it
   uint32_t build[x25519_prepared_sizes];   // a table, beside as many others as there are lanes
 
   /// An item of a recipient that has `num` of them in reach.
@@ -27,11 +28,13 @@ constexpr uint32_t no_table_size = x25519_prepared_sizes;
 /// The table to build for a recipient of whom `num` messages are at hand and `seen` were counted lately (these among
 /// them), who has one of size `have` (or no_table_size); no_table_size when none would pay. What came is taken for what
 /// will come, so that no more is ever spent on a table than the lack of one has cost. `saved`: what it would save then.
+/// `largest`: none larger.
 struct WorthBuilding {
   uint32_t size;
   uint64_t saved;
 };
-WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have);
+WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have,
+                                   uint32_t largest = x25519_prepared_sizes - 1);
 
 /// Whether `num` tables of one size are worth building together, if all of them save `saved`: lanes left over are paid for.
 inline bool worth_building_together(const PreparedCosts& costs, uint32_t size, uint32_t num, uint64_t saved) {

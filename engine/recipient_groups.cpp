@@ -104,6 +104,8 @@ void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
   uint32_t wanted[x25519_prepared_sizes][TableBuilder::max];
   uint32_t num_wanted[x25519_prepared_sizes] = {};
   uint64_t saved[x25519_prepared_sizes] = {};
+  // Where room is scarce a table for everybody is better than a large one for some.
+  const uint32_t largest = cache.has_plenty() ? x25519_prepared_sizes - 1 : 0;
   for (uint32_t g = 0; g < num_groups_; g++) {
     Group& group = groups_[g];
     if (!group.key) continue;
@@ -112,7 +114,7 @@ void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
     const bool has = group.pinned.table != nullptr;
     if (has && group.pinned.chosen) continue;
     const WorthBuilding worth =
-        table_worth_building(costs, group.num, group.seen, has ? group.pinned.size : no_table_size);
+        table_worth_building(costs, group.num, group.seen, has ? group.pinned.size : no_table_size, largest);
     if (worth.size == no_table_size || num_wanted[worth.size] == TableBuilder::max) continue;
     if (!has && cache.has_no_table(group.key)) continue;
     wanted[worth.size][num_wanted[worth.size]++] = g;

@@ -99,8 +99,8 @@ class SecretKeyView {
 /// finished as failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how many
 /// are valid.
 template <class ItemAt, class Also>
-uint32_t gather_items_at(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const ItemAt& item_at,
-                         const Also& also) {
+uint32_t gather_items_at(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end,
+                         const ItemAt& item_at, const Also& also) {
   uint32_t num = 0;
   for (uint32_t position = begin; position < end; position++) {
     const uint32_t i = item_at(position);
@@ -118,7 +118,8 @@ uint32_t gather_items_at(const BatchView& view, Workspace& w, uint32_t begin, ui
 /// Of items [begin, end).
 template <class Also>
 uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const Also& also) {
-  return gather_items_at(view, w, begin, end, [](uint32_t position) { return position; }, also);
+  return gather_items_at(
+      view, w, begin, end, [](uint32_t position) { return position; }, also);
 }
 inline uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end) {
   return gather_items(view, w, begin, end, [](uint32_t, AeadItem&) { return MEGASEAL_OK; });

@@ -10,7 +10,8 @@ namespace megaseal {
 
 /// HpkeTile as table.hpp has it; uses w's dh, keys, nonces and survivors. `by_table`: how many of its last items have a
 /// table in w.prepared; null: none.
-void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile, const ByTable* by_table = nullptr);
+void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile,
+                    const ByTable* by_table = nullptr);
 void hpke_open_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile);
 
 /// Shared secrets of the items behind the ladder's, each with its secret, table and output.

@@ -19,13 +19,13 @@ class Workspace {
   explicit Workspace(uint32_t capacity, uint32_t window = 0);
 
   // What the tile is made of.
-  AeadItem* items;         // one per valid item
-  AeadItem* survivors;     // those left after a failed key agreement
-  HkdfExpandItem* expand;  // exports
+  AeadItem* items;               // one per valid item
+  AeadItem* survivors;           // those left after a failed key agreement
+  HkdfExpandItem* expand;        // exports
   X25519PreparedItem* prepared;  // of each item, its table alone until the tile runs
-  uint32_t* index;         // of each item in the batch
-  uint32_t* survivor_of;   // survivors[k] is items[survivor_of[k]]
-  uint8_t* status;         // ItemStatus of each item
+  uint32_t* index;               // of each item in the batch
+  uint32_t* survivor_of;         // survivors[k] is items[survivor_of[k]]
+  uint8_t* status;               // ItemStatus of each item
   uint8_t* survivor_status;
   uint8_t* enc;         // 32 bytes each: ephemeral public keys
   uint8_t* recipients;  // 32 bytes each: public keys

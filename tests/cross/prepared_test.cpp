@@ -197,7 +197,7 @@ TEST_P(PreparedRecipients, EveryFormatTheSameBytesAsByTheLadder) {
       const megaseal_prepared_info info = info_of(engine);
       const bool often = pattern.recipients == one || pattern.recipients == in_turn<2> ||
                          pattern.recipients == in_turn<32> || pattern.recipients == in_runs;
-      if (often) {
+      if (often && room == 0) {
         EXPECT_GT(info.num_hits, info.num_misses);
       }
       EXPECT_LE(info.used_bytes, info.capacity_bytes);
@@ -449,6 +449,43 @@ TEST_P(PreparedRecipients, PreparingCountsWhatFits) {
             MEGASEAL_ERROR_NONE);
   EXPECT_EQ(prepared, 2u);
   EXPECT_EQ(info_of(other).num_tables, 1u);
+}
+
+TEST_P(PreparedRecipients, TablesAreLetGoAfterEveryCall) {
+  // A cache full of tables made by the way; then the caller asks for others, and every place can be had.
+  const uint64_t bytes = info_of(with_tables()).table_bytes[2];
+  const Engine engine = with_tables(size_t(10 * bytes), 2);
+  for (int round = 0; round < 3; ++round) {
+    const Batch batch(random_, in_turn<80>(random_, 640));
+    ASSERT_TRUE(batch.hpke(engine).ok());
+    Bytes out(32 * 640);
+    ASSERT_EQ(megaseal_x25519_batch(engine.get(), out.data(), nullptr, nullptr, 640, batch.ephemerals.data(),
+                                    32, batch.keys.data(), 32),
+              MEGASEAL_ERROR_NONE);
+  }
+  EXPECT_GT(info_of(engine).used_bytes, 7 * bytes);
+  std::vector<size_t> others(10);
+  std::iota(others.begin(), others.end(), size_t(100));
+  size_t prepared = 0;
+  ASSERT_EQ(megaseal_prepare_recipients(engine.get(), &prepared, 10, raw_keys(others).data(), 32,
+                                        MEGASEAL_PREPARED_LARGE),
+            MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(prepared, 10u);
+  // Those too, when nobody has come for them for long.
+  const size_t strangers = 3000;
+  const Bytes secret = random_.bytes(32);
+  for (int day = 0; day < 4; ++day) {
+    const Bytes points = random_.bytes(32 * strangers);
+    Bytes out(32 * strangers);
+    ASSERT_EQ(megaseal_x25519_batch(engine.get(), out.data(), nullptr, nullptr, strangers, secret.data(), 0,
+                                    points.data(), 32),
+              MEGASEAL_ERROR_NONE);
+  }
+  for (size_t& r : others) r += 50;
+  ASSERT_EQ(megaseal_prepare_recipients(engine.get(), &prepared, 10, raw_keys(others).data(), 32,
+                                        MEGASEAL_PREPARED_LARGE),
+            MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(prepared, 10u);
 }
 
 TEST_P(PreparedRecipients, ThoseWhoComeOnceAreNotPreparedFor) {
