@@ -127,10 +127,10 @@ bool decode_bech32(Key& out, std::string_view text) {
 // base64, by libsodium's routines, whose time does not depend on the characters
 // ---------------------------------------------------------------------------------------------------------
 
-// libsodium 1.0.18 takes two bytes beyond ASCII for '+' and '/'.
+// libsodium 1.0.18 takes two bytes beyond ASCII for '+' and '/', and passes over zeros where it passes over blanks.
 bool is_ascii(std::string_view text) {
   for (char c : text) {
-    if (static_cast<uint8_t>(c) >= 0x80) return false;
+    if (c == '\0' || static_cast<uint8_t>(c) >= 0x80) return false;
   }
   return true;
 }
