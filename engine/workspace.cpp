@@ -14,7 +14,7 @@ struct Carver {
   template <class T>
   void take(T*& array, size_t count) {
     used = (used + 63) / 64 * 64;
-    array = reinterpret_cast<T*>(base + used);
+    if (base != nullptr) array = reinterpret_cast<T*>(base + used);
     used += count * sizeof(T);
   }
 };

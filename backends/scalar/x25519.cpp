@@ -3,6 +3,7 @@
 
 #include "backends/scalar/field.hpp"
 #include "backends/scalar/scalar.hpp"
+#include "backends/scalar/wipe_registers.hpp"
 #include "edwards25519_base_w4.hpp"
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/wipe_stack.hpp"
@@ -24,10 +25,12 @@ constexpr size_t dead_bytes = 4096;
 void x25519_shared(const X25519Tile* tile) {
   x25519_shared_tile<Field, inner_tile>(*tile);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 void x25519_public(const X25519Tile* tile) {
   x25519_public_tile<Field, BaseComb, inner_tile>(*tile, base_table);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 }  // namespace megaseal::scalar

@@ -3,6 +3,7 @@
 
 #include "backends/scalar/field.hpp"
 #include "backends/scalar/scalar.hpp"
+#include "backends/scalar/wipe_registers.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {
@@ -18,6 +19,7 @@ void x25519_prepare(const X25519PrepareTile* tile) { x25519_prepare_tile<Field>(
 void x25519_prepared(const X25519PreparedTile* tile) {
   x25519_prepared_tile<Field, inner_tile>(*tile);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 }  // namespace megaseal::scalar

@@ -436,6 +436,8 @@ test_bad_records_are_rejected_and_the_rest_is_done() {
     '{"msg":1}|"msg" is not a valid string'
     '{"msg":"\x"}|"msg" is not a valid string'
     '{"msg":"\ud800"}|"msg" is not a valid string'
+    '{"msg":"x":"y","to":"z"}|"msg" is not a valid string'
+    '{"msg":"x","id":1:2}|"id" is not a string, a number, true, false or null'
     '{"msg":"x","msg":"y"}|"msg" is given twice'
     '{"msg":"x","msg_b64":"eA=="}|"msg" is given twice'
     '{"msg_b64":"e"}|"msg_b64" is not base64'

@@ -15,7 +15,7 @@ command -v "$compiler" >/dev/null || skip "$compiler is not installed"
 command -v valgrind >/dev/null || skip "valgrind is not installed"
 
 mkdir -p "$work"
-common=(-std=c++20 -fPIC -fvisibility=hidden -DNDEBUG -I"$source" -I"$source/engine/include" -I"$generated" "-$level")
+common=(-std=c++20 -fPIC -fno-plt -fvisibility=hidden -DNDEBUG -I"$source" -I"$source/engine/include" -I"$generated" "-$level")
 case $compiler in
   *clang*)
     curve=(-mllvm -enable-misched=false)

@@ -36,11 +36,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::demand(consumed <= size, "more was consumed than there is");
   uint8_t raw[32], theirs[32];
   megaseal_secret_key_export(key, raw);
-  // OpenSSL stops at the first key of any kind, so it is shown the block alone.
-  const std::string_view block(text.data(), consumed);
-  const size_t begin = block.rfind("-----BEGIN PRIVATE KEY-----");
-  fuzz::demand(begin != block.npos, "a key without a beginning");
-  fuzz::demand(openssl_reads(theirs, block.data() + begin, consumed - begin), "OpenSSL reads no key there");
+  // OpenSSL stops at the first key of any kind, and is stricter about where lines end: it is shown the block alone, on
+  // one line.
+  const std::string_view block(text.data(), consumed), begin_line = "-----BEGIN PRIVATE KEY-----",
+                                                       end_line = "-----END PRIVATE KEY-----";
+  const size_t begin = block.rfind(begin_line), end = block.rfind(end_line);
+  fuzz::demand(begin != block.npos && end != block.npos && begin < end, "a key without beginning or end");
+  std::string again(begin_line);
+  again += '\n';
+  for (char c : block.substr(begin + begin_line.size(), end - begin - begin_line.size()))
+    if (!strchr(" \t\r\n", c) || c == 0) again += c;
+  again += '\n';
+  again += end_line;
+  again += '\n';
+  fuzz::demand(openssl_reads(theirs, again.data(), again.size()), "OpenSSL reads no key there");
   fuzz::demand(memcmp(raw, theirs, 32) == 0, "OpenSSL reads another key");
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
   megaseal_secret_key_to_pem(pem, key);
