@@ -24,8 +24,8 @@ ByTable tables_of(Workspace& w, uint32_t num, const ItemOf& item_of) {
   return by_table;
 }
 
-/// seal_tile(w, num, secrets, recipients, by_table) seals w.items[0..num) and writes w.enc; after(w, num) follows it for
-/// every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null.
+/// seal_tile(w, num, secrets, recipients, by_table) seals w.items[0..num) and writes w.enc; after(w, num) follows it
+/// for every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null.
 template <class SealTile, class After>
 size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const BatchView& view,
                           const RecipientView& to, const Ephemerals& ephemerals, const SealTile& seal_tile,

@@ -6,7 +6,7 @@
 namespace megaseal {
 namespace {
 
-// The largest tables of which `num` stay near the core; beyond that the smallest is as fast as any, and all fit that can.
+// The largest tables of which `num` stay near the core. Beyond that a smaller one is as fast as any, and more of them fit.
 uint32_t fitting_size(const Dispatch& d, size_t num) {
   constexpr size_t second_level_cache = 1 << 20;
   uint32_t size = x25519_prepared_sizes - 1;

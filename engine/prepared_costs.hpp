@@ -36,7 +36,7 @@ struct WorthBuilding {
 WorthBuilding table_worth_building(const PreparedCosts& costs, uint32_t num, uint32_t seen, uint32_t have,
                                    uint32_t largest = x25519_prepared_sizes - 1);
 
-/// Whether `num` tables of one size are worth building together, if all of them save `saved`: lanes left over are paid for.
+/// Whether `num` tables of one size are worth building together, if all of them save `saved`: idle lanes are paid for.
 inline bool worth_building_together(const PreparedCosts& costs, uint32_t size, uint32_t num, uint64_t saved) {
   const uint32_t paid = (num + costs.lanes - 1) / costs.lanes * costs.lanes;
   return saved > uint64_t(paid) * costs.build[size];

@@ -95,9 +95,9 @@ class SecretKeyView {
   size_t step_ = 0;
 };
 
-/// Gathers the valid ones of items item_at(begin) … item_at(end - 1) into w.items and w.index; those that are not valid are
-/// finished as failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how many
-/// are valid.
+/// Gathers the valid ones of items item_at(begin) … item_at(end - 1) into w.items and w.index; those that are not valid
+/// are finished as failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how
+/// many are valid.
 template <class ItemAt, class Also>
 uint32_t gather_items_at(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end,
                          const ItemAt& item_at, const Also& also) {
