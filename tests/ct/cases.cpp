@@ -168,6 +168,7 @@ void add_x25519(std::vector<Case>& out, const KernelTable& t, bool is_shared) {
                                          to.data(),
                                          status.data()},
                                         slot, {secrets}));
+    out.back().is_brief = num == 17;  // hundreds of thousands of instructions each: vectors, and what is left
   }
 }
 
