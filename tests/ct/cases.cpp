@@ -172,6 +172,34 @@ void add_x25519(std::vector<Case>& out, const KernelTable& t, bool is_shared) {
   }
 }
 
+/// Tables are public; so is which item uses which. The last recipient's items share vectors with the one's before.
+void add_prepared(std::vector<Case>& out, const KernelTable& t) {
+  if (!t.x25519_prepared) return;
+  for (uint32_t size = 0; size < x25519_prepared_sizes; size++)
+    for (size_t num : {1, 8, 13, 20}) {
+      auto m = std::make_shared<Memory>(9);
+      const auto secrets = m->bytes(32 * num), to = m->bytes(32 * num),
+                 items = m->bytes(sizeof(X25519PreparedItem) * num);
+      std::vector<uint8_t*> tables;
+      for (uint8_t seed = 9; tables.size() < 2; seed++) {  // half of all numbers are on the curve
+        const auto room = m->bytes(t.prepared_bytes[size] + 64);
+        uint8_t* table = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) % 64;
+        uint8_t point[32] = {seed}, has_table = 0;
+        const X25519PrepareTile prepare{1, size, {point, 32}, &table, &has_table};
+        t.x25519_prepare(&prepare);
+        if (has_table) tables.push_back(table);
+      }
+      for (size_t i = 0; i < num; i++)
+        new (&items[sizeof(X25519PreparedItem) * i])
+            X25519PreparedItem{&secrets[32 * i], tables[i >= num - 5], &to[32 * i]};
+      out.push_back(with_tile<X25519PreparedTile>(
+          "x25519_prepared " + std::to_string(size), num, m,
+          {uint32_t(num), size, reinterpret_cast<const X25519PreparedItem*>(items.data())}, t.x25519_prepared,
+          {secrets}));
+      out.back().is_brief = num == 13 && size == 1;
+    }
+}
+
 void add_hkdf(std::vector<Case>& out, const KernelTable& t) {
   for (size_t num : {1, 2, 3, 4, 5, 9, 17, 40})
     for (size_t len : {32, 100}) {
@@ -235,6 +263,7 @@ std::vector<Case> cases_of(const KernelTable& table) {
   add_streams(out, table);
   add_x25519(out, table, true);
   add_x25519(out, table, false);
+  add_prepared(out, table);
   add_hkdf(out, table);
   add_schedule(out, table);
   return out;
