@@ -31,19 +31,28 @@ Bytes random_bytes(size_t len) {
   return bytes;
 }
 
+namespace {
+megaseal_engine* make_engine(const std::string& backend, unsigned threads, size_t cache_bytes) {
+  megaseal_engine_options options{};
+  options.struct_size = sizeof options;
+  options.backend = backend.c_str();
+  options.num_threads = threads;
+  options.prepared_cache_bytes = cache_bytes;
+  megaseal_engine* made = nullptr;
+  check(megaseal_engine_create(&made, &options));
+  return made;
+}
+}  // namespace
+
 megaseal_engine* engine(const std::string& backend, unsigned threads) {
   static std::map<std::pair<std::string, unsigned>, std::unique_ptr<megaseal_engine, DestroyEngine>> engines;
   auto& slot = engines[{backend, threads}];
-  if (!slot) {
-    megaseal_engine_options options{};
-    options.struct_size = sizeof options;
-    options.backend = backend.c_str();
-    options.num_threads = threads;
-    megaseal_engine* made = nullptr;
-    check(megaseal_engine_create(&made, &options));
-    slot.reset(made);
-  }
+  if (!slot) slot.reset(make_engine(backend, threads, MEGASEAL_PREPARED_CACHE_OFF));
   return slot.get();
+}
+
+OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes) {
+  return {make_engine(backend, 1, cache_bytes), megaseal_engine_destroy};
 }
 
 std::vector<std::string> backends_for(megaseal_operation operation) {
@@ -54,7 +63,9 @@ std::vector<std::string> backends_for(megaseal_operation operation) {
     check(megaseal_get_backend_info(i, &info));
     if (info.state != MEGASEAL_BACKEND_AVAILABLE) continue;
     // A forced backend leaves to scalar what it does not offer; figures of scalar under its name would mislead.
-    const std::string all = '+' + std::string(megaseal_backend_name(engine(info.name, 1), operation)) + '+';
+    const char* const serves = megaseal_backend_name(engine(info.name, 1), operation);
+    if (serves == nullptr) continue;  // nobody does
+    const std::string all = '+' + std::string(serves) + '+';
     if (all.find('+' + std::string(info.name) + '+') != std::string::npos) names.emplace_back(info.name);
   }
   return names;
@@ -69,8 +80,8 @@ std::vector<unsigned> thread_counts() {
 }
 
 std::string note_of(const megaseal_engine* engine, megaseal_operation operation) {
-  const std::string name = megaseal_backend_name(engine, operation);
-  return name.find('+') == std::string::npos ? "" : name;
+  const char* const name = megaseal_backend_name(engine, operation);
+  return name == nullptr || std::string_view(name).find('+') == std::string_view::npos ? "" : name;
 }
 
 void check(megaseal_error error, size_t num_failed) {

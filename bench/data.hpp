@@ -1,6 +1,7 @@
 // Inputs, engines and key pairs for the benchmarks.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ using Bytes = std::vector<uint8_t>;
 /// Fresh random bytes: never zeros, on which multipliers and predictors may do better than on messages.
 Bytes random_bytes(size_t len);
 
-/// The engine that is forced to `backend`, with `threads` threads. Lives as long as the program.
+/// The engine that is forced to `backend`, with `threads` threads. Lives as long as the program. It has no tables of
+/// recipients: whom a benchmark calls new is new in every call.
 megaseal_engine* engine(const std::string& backend, unsigned threads);
 
 /// The usable backends that do at least part of `operation` themselves. Best first.
@@ -22,6 +24,10 @@ std::vector<std::string> backends_for(megaseal_operation operation);
 
 /// The thread counts to try beside 1: powers of two below the number of CPUs, and that number.
 std::vector<unsigned> thread_counts();
+
+/// One of those engines' kind, but with tables in `cache_bytes`, and the caller's alone.
+using OwnEngine = std::unique_ptr<megaseal_engine, void (*)(megaseal_engine*)>;
+OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes);
 
 /// Where `operation` runs on `engine`, when that is more than one backend.
 std::string note_of(const megaseal_engine* engine, megaseal_operation operation);

@@ -116,6 +116,8 @@ std::string Shape::suffix() const {
   if (shared) s += "/shared";
   if (threads != 1) s += "/threads:" + std::to_string(threads);
   if (recipients != 0) s += "/recipients:" + std::to_string(recipients);
+  if (zipf) s += "/zipf";
+  if (table != 0) s += std::string("/table:") + (table == 1 ? "small" : table == 2 ? "medium" : "large");
   if (mix) s += "/mix";
   if (cold) s += "/cold";
   return s;

@@ -18,6 +18,8 @@ struct Shape {
   unsigned threads = 1;   // of the engine
   size_t recipients = 0;  // that many recipients in turn; 0: a fresh one each
   bool mix = false;       // lengths log-normal around that median, from 16 B to 16 KiB
+  bool zipf = false;      // recipients by Zipf's law, and prepared as the engine sees fit
+  int table = 0;          // a megaseal_prepared_size
   bool cold = false;      // messages come from memory and go to memory, far outside the caches
 
   std::string suffix() const;

@@ -82,6 +82,7 @@ int main(int argc, char** argv) {
   add_x25519();
   add_sha256();
   add_hpke();
+  add_prepared();
   add_sealedbox();
 #ifdef MEGASEAL_BENCH_CLI
   add_cli();

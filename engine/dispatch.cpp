@@ -90,6 +90,13 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
       hpke_schedule};
   if (std::ranges::min(needed) < 0) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
 
+  if (const KernelTable& t = *candidates[size_t(x25519_shared)]; t.x25519_prepare && t.x25519_prepared) {
+    d.x25519_prepare = t.x25519_prepare;
+    d.x25519_prepared = t.x25519_prepared;
+    std::ranges::copy(t.prepared_bytes, d.prepared_bytes);
+    d.prepared_costs = &prepared_costs(t.name);
+  }
+
   // A backend's own whole-tile HPKE serves only while none of the parts would come from a better backend:
   // composing the best parts beats an inferior whole.
   auto keep_whole = [](int whole, std::initializer_list<int> parts) {
@@ -109,6 +116,7 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   name(MEGASEAL_OP_XCHACHA20POLY1305_SEAL, {chacha20poly1305_seal, hchacha20});
   name(MEGASEAL_OP_XCHACHA20POLY1305_OPEN, {chacha20poly1305_open, hchacha20});
   name(MEGASEAL_OP_X25519_SHARED, {x25519_shared});
+  if (d.x25519_prepared) name(MEGASEAL_OP_X25519_PREPARED, {x25519_shared});
   name(MEGASEAL_OP_X25519_PUBLIC, {x25519_public});
   name(MEGASEAL_OP_KEYGEN, {x25519_public, chacha20_stream});
   if (whole_seal)

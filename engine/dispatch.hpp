@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/registry.hpp"
+#include "engine/prepared_costs.hpp"
 #include "megaseal/megaseal.h"
 
 namespace megaseal {
@@ -30,9 +31,15 @@ struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)
 #undef X
+  /// Tables are read by the backend that built them, which is also the one whose ladder they spare: all of this is of
+  /// the backend that serves x25519_shared, or null where it has no tables.
+  void (*x25519_prepare)(const X25519PrepareTile*) = nullptr;
+  void (*x25519_prepared)(const X25519PreparedTile*) = nullptr;
+  uint32_t prepared_bytes[x25519_prepared_sizes] = {};
+  const PreparedCosts* prepared_costs = nullptr;
   uint32_t lanes = 1;
   uint32_t tile_items = 1;
-  /// Who serves each public operation, as megaseal_backend_name gives it.
+  /// Who serves each public operation, as megaseal_backend_name gives it; "" for one that nobody offers.
   std::array<std::string, MEGASEAL_OP_COUNT_> names;
 };
 

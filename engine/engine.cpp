@@ -5,10 +5,13 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <string_view>
 #include <thread>
 
 #include "engine/cpu_features.hpp"
+#include "engine/random.hpp"
 #include "engine/testing.hpp"
 
 namespace megaseal {
@@ -25,8 +28,10 @@ megaseal_error create(megaseal_engine** out_engine, const megaseal_engine_option
                       const std::vector<BackendState>& backends) {
   megaseal_engine_options o{};
   if (options) {
-    if (options->struct_size < sizeof o) return MEGASEAL_ERROR_ARGUMENT;
-    o = *options;
+    // Programs built before there was a cache have a struct that ends sooner.
+    constexpr size_t least = offsetof(megaseal_engine_options, prepared_cache_bytes);
+    if (options->struct_size < least) return MEGASEAL_ERROR_ARGUMENT;
+    std::memcpy(&o, options, std::min(options->struct_size, sizeof o));
   }
   if (o.num_threads > WorkspaceLease::max_threads) return MEGASEAL_ERROR_ARGUMENT;
   if (o.num_threads == 0) o.num_threads = std::min(available_cpus(), WorkspaceLease::max_threads);
@@ -34,7 +39,12 @@ megaseal_error create(megaseal_engine** out_engine, const megaseal_engine_option
     return MEGASEAL_ERROR_RANDOM;  // picks libsodium's own implementations; once per process
   Dispatch dispatch;
   if (megaseal_error e = choose(&dispatch, backends, o.backend ? o.backend : "")) return e;
-  *out_engine = new megaseal_engine(std::move(dispatch), o.num_threads);
+  size_t cache_bytes = o.prepared_cache_bytes;
+  if (cache_bytes == 0) cache_bytes = MEGASEAL_PREPARED_CACHE_DEFAULT;
+  if (cache_bytes == MEGASEAL_PREPARED_CACHE_OFF) cache_bytes = 0;
+  PreparedCache::Seed seed{};
+  if (cache_bytes && dispatch.x25519_prepared && !system_random(&seed, sizeof seed)) return MEGASEAL_ERROR_RANDOM;
+  *out_engine = new megaseal_engine(std::move(dispatch), o.num_threads, cache_bytes, seed);
   return MEGASEAL_ERROR_NONE;
 }
 
@@ -65,7 +75,8 @@ uint32_t megaseal_engine_num_threads(const megaseal_engine* engine) {
 
 const char* megaseal_backend_name(const megaseal_engine* engine, megaseal_operation operation) {
   if (!engine || unsigned(operation) >= MEGASEAL_OP_COUNT_) return nullptr;
-  return engine->dispatch.names[operation].c_str();
+  const std::string& name = engine->dispatch.names[operation];
+  return name.empty() ? nullptr : name.c_str();
 }
 
 const char* megaseal_operation_name(megaseal_operation operation) {
@@ -80,12 +91,13 @@ const char* megaseal_operation_name(megaseal_operation operation) {
                                                             "hpke_open",
                                                             "hpke_export",
                                                             "sealedbox_seal",
-                                                            "sealedbox_open"};
+                                                            "sealedbox_open",
+                                                            "x25519_prepared"};
   return unsigned(operation) < MEGASEAL_OP_COUNT_ ? names[operation] : nullptr;
 }
 
 size_t megaseal_recommended_batch(const megaseal_engine* engine, megaseal_operation operation) {
-  if (!engine || unsigned(operation) >= MEGASEAL_OP_COUNT_) return 0;
+  if (!megaseal_backend_name(engine, operation)) return 0;
   // Some tiles for each thread, so that the last to finish leaves the others idle only briefly.
   return size_t(engine->dispatch.tile_items) * engine->scheduler->num_threads() * 4;
 }

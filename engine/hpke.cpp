@@ -41,10 +41,12 @@ struct SingleShot {
   }
 
   // Exports of the items that succeeded; the others' stay zero.
-  void write_exports(const Dispatch& d, Workspace& w, TileRange range, uint32_t num) const {
+  void clear_exports(uint32_t num_items) const {
+    if (params.export_len) std::memset(out_exports, 0, num_items * params.export_len);
+  }
+  void write_exports(const Dispatch& d, Workspace& w, uint32_t num) const {
     const size_t len = params.export_len;
     if (len == 0) return;
-    std::memset(out_exports + range.begin * len, 0, range.size() * len);
     uint32_t good = 0;
     for (uint32_t k = 0; k < num; k++) {
       if (w.status[k] != uint8_t(ItemStatus::ok)) continue;
@@ -58,7 +60,7 @@ struct SingleShot {
     if (good) d.hkdf_expand(&expand);
   }
   auto exports_after(const Dispatch& d) const {
-    return [this, &d](Workspace& w, TileRange range, uint32_t num) { write_exports(d, w, range, num); };
+    return [this, &d](Workspace& w, uint32_t num) { write_exports(d, w, num); };
   }
 };
 
@@ -89,10 +91,13 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   const Dispatch& d = engine->dispatch;
   const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
   call.hash(engine, holder->text.data());
-  auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
-    hpke_seal_tile(d, w, call.tile(w, num, secrets, publics));
+  call.clear_exports(view.num_items());
+  auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
+    hpke_seal_tile(d, w, call.tile(w, num, secrets, publics), by_table);
   };
-  const size_t failed = seal_to_recipients(engine, view, to, ephemerals, tile, call.exports_after(d));
+  // A backend that takes whole tiles does the key agreement its own way.
+  PreparedCache* cache = d.hpke_seal ? nullptr : engine->prepared.get();
+  const size_t failed = seal_to_recipients(engine, cache, view, to, ephemerals, tile, call.exports_after(d));
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -112,6 +117,7 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   const Dispatch& d = engine->dispatch;
   const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
   call.hash(engine, holder->text.data());
+  call.clear_exports(view.num_items());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     hpke_open_tile(d, w, call.tile(w, num, secrets, publics));
   };

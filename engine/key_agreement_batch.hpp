@@ -9,25 +9,77 @@
 
 namespace megaseal {
 
-/// seal_tile(w, num, secrets, recipients) seals w.items[0..num) and writes w.enc; after(w, range, num)
-/// follows it for every tile, statuses set. Returns how many items failed.
+/// Sets the tables of a tile's items, `item_of(k)` of the window, and counts them. They are in the groups' order.
+template <class ItemOf>
+ByTable tables_of(Workspace& w, uint32_t num, const ItemOf& item_of) {
+  ByTable by_table;
+  for (uint32_t k = 0; k < num; k++) {
+    const uint32_t item = item_of(k);
+    w.prepared[k].table = w.groups.table(item);
+    if (w.prepared[k].table)
+      by_table.num[w.groups.table_size(item)]++;
+    else
+      by_table.num_ladder++;
+  }
+  return by_table;
+}
+
+/// seal_tile(w, num, secrets, recipients, by_table) seals w.items[0..num) and writes w.enc; after(w, num) follows it
+/// for every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null.
 template <class SealTile, class After>
-size_t seal_to_recipients(megaseal_engine* engine, const BatchView& view, const RecipientView& to,
-                          const Ephemerals& ephemerals, const SealTile& seal_tile, const After& after) {
-  auto work = [&](Workspace& w, TileRange range) {
+size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const BatchView& view,
+                          const RecipientView& to, const Ephemerals& ephemerals, const SealTile& seal_tile,
+                          const After& after) {
+  const Dispatch& d = engine->dispatch;
+  auto seal_some = [&](Workspace& w, uint32_t begin, uint32_t end, uint32_t number, const auto& item_at,
+                       const auto& tables) {
     const uint32_t num =
-        gather_items(view, w, range.begin, range.end, [&](uint32_t i, AeadItem&) { return to.status(i); });
+        gather_items_at(view, w, begin, end, item_at, [&](uint32_t i, AeadItem&) { return to.status(i); });
     if (num > 0) {
-      ephemerals.fill(engine->dispatch, w.secrets, range.number, w.index, num);
-      seal_tile(w, num, Strided{w.secrets, 32}, to.gather(w, num));
+      ephemerals.fill(d, w.secrets, number, w.index, num);
+      const ByTable* by_table = tables(num);
+      seal_tile(w, num, Strided{w.secrets, 32}, to.gather(w, num), by_table);
       for (uint32_t k = 0; k < num; k++)
         if (w.status[k] == uint8_t(ItemStatus::ok))
           std::memcpy(view.front(w.items[k]), w.enc + 32 * size_t(k), 32);
     }
-    after(w, range, num);
-    return range.size() - num + finish_items(view, w, num);
+    after(w, num);
+    return end - begin - num + finish_items(view, w, num);
   };
-  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, work);
+  auto by_ladder = [&](Workspace& w, TileRange range) {
+    return seal_some(
+        w, range.begin, range.end, range.number, [](uint32_t position) { return position; },
+        [](uint32_t) { return static_cast<const ByTable*>(nullptr); });
+  };
+  if (!cache) return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, by_ladder);
+
+  auto by_table = [&](Workspace& w, TileRange window) {
+    RecipientGroups& groups = w.groups;
+    const uint32_t num_keys = to.one_for_all() ? 1 : window.size();
+    for (uint32_t i = 0; i < num_keys; i++) {
+      const uint32_t item = window.begin + i;
+      groups.keys()[i] = to.status(item) == MEGASEAL_OK ? to.key(item) : nullptr;
+    }
+    groups.arrange(d, *cache, window.size(), to.one_for_all());
+    size_t failed = 0;
+    for (uint32_t begin = 0; begin < window.size(); begin += d.tile_items) {
+      const uint32_t end = std::min(begin + d.tile_items, window.size());
+      ByTable tables;
+      // Where the tile begins numbers it, as windows may have any length.
+      failed += seal_some(
+          w, begin, end, window.begin + begin,
+          [&](uint32_t position) { return window.begin + groups.item(position); },
+          [&](uint32_t num) {
+            if (groups.all_by_ladder()) return static_cast<const ByTable*>(nullptr);
+            tables = tables_of(w, num, [&](uint32_t k) { return w.index[k] - window.begin; });
+            return static_cast<const ByTable*>(&tables);
+          });
+    }
+    groups.release(*cache);
+    return failed;
+  };
+  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, by_table,
+                   Scratch::secret, engine->window);
 }
 
 /// open_tile(w, num, secrets, publics) opens w.items[0..num) with w.enc; `after` as above.
@@ -42,12 +94,12 @@ size_t open_with_keys(megaseal_engine* engine, const BatchView& view, const Secr
       for (uint32_t k = 0; k < num; k++) std::memcpy(w.enc + 32 * size_t(k), view.front(w.items[k]), 32);
       open_tile(w, num, secrets, publics);
     }
-    after(w, range, num);
+    after(w, num);
     return range.size() - num + finish_items(view, w, num);
   };
   return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, work);
 }
 
-inline constexpr auto nothing_after = [](Workspace&, TileRange, uint32_t) {};
+inline constexpr auto nothing_after = [](Workspace&, uint32_t) {};
 
 }  // namespace megaseal

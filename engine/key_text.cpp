@@ -83,6 +83,14 @@ void encode_bech32(char* out, const uint8_t* key) {
   for (size_t i = 0; i < kChecksumSymbols; ++i) *out++ = kCharset[checksum >> 5 * (5 - i) & 31];
 }
 
+bool is_begun_bech32(std::string_view text) {
+  if (text.size() <= kPrefix.size() || text[kPrefix.size()] != '1') return false;
+  for (size_t i = 0; i < kPrefix.size(); ++i) {
+    if (to_lower(text[i]) != kPrefix[i]) return false;
+  }
+  return true;
+}
+
 bool decode_bech32(Key& out, std::string_view text) {
   if (text.size() != kBech32Len) return false;
   bool lower = false;
@@ -92,10 +100,7 @@ bool decode_bech32(Key& out, std::string_view text) {
     upper |= is_upper(c);
   }
   if (lower && upper) return false;  // BIP-173: mixed case is refused
-  for (size_t i = 0; i < kPrefix.size(); ++i) {
-    if (to_lower(text[i]) != kPrefix[i]) return false;
-  }
-  if (text[kPrefix.size()] != '1') return false;
+  if (!is_begun_bech32(text)) return false;
   text.remove_prefix(kPrefix.size() + 1);
 
   uint32_t checksum = checksum_of_prefix();
@@ -122,13 +127,21 @@ bool decode_bech32(Key& out, std::string_view text) {
 // base64, by libsodium's routines, whose time does not depend on the characters
 // ---------------------------------------------------------------------------------------------------------
 
+// libsodium 1.0.18 takes two bytes beyond ASCII for '+' and '/', and passes over zeros where it passes over blanks.
+bool is_ascii(std::string_view text) {
+  for (char c : text) {
+    if (c == '\0' || static_cast<uint8_t>(c) >= 0x80) return false;
+  }
+  return true;
+}
+
 bool decode_base64_key(Key& out, std::string_view text) {
   constexpr size_t kUnpaddedLen = 43;
   const int variant = text.size() == kUnpaddedLen ? sodium_base64_VARIANT_ORIGINAL_NO_PADDING
                                                   : sodium_base64_VARIANT_ORIGINAL;
   size_t len = 0;
   const char* end = nullptr;
-  return text.size() - kUnpaddedLen <= 1 &&
+  return text.size() - kUnpaddedLen <= 1 && is_ascii(text) &&
          sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &len, &end, variant) ==
              0 &&
          len == out.size() && end == text.data() + text.size();
@@ -181,7 +194,8 @@ bool find_block(std::string_view pem, size_t from, std::string_view& out_label, 
 bool decode_pkcs8(uint8_t (&out)[kPkcs8Len], std::string_view body) {
   size_t len = 0;
   const char* end = nullptr;
-  return sodium_base642bin(out, kPkcs8Len, body.data(), body.size(), " \t\r\n", &len, &end,
+  return is_ascii(body) &&
+         sodium_base642bin(out, kPkcs8Len, body.data(), body.size(), " \t\r\n", &len, &end,
                            sodium_base64_VARIANT_ORIGINAL) == 0 &&
          end == body.data() + body.size() && len == kPkcs8Len &&
          sodium_memcmp(out, kPkcs8Prefix, sizeof kPkcs8Prefix) == 0;
@@ -206,9 +220,10 @@ megaseal_error megaseal_public_key_from_text(uint8_t out_public_key[MEGASEAL_KEY
   std::memset(out_public_key, 0, MEGASEAL_KEY_LEN);
   if (text == nullptr) return text_len == 0 ? MEGASEAL_ERROR_KEY_FORMAT : MEGASEAL_ERROR_ARGUMENT;
   const std::string_view trimmed = without_blanks_around({text, text_len});
-  // The two forms differ in length, so neither can be taken for the other.
+  // A bech32 key cut off at 43 or 44 characters is a key in base64, of which nobody has the secret.
   Key key{};
-  if (!decode_bech32(key, trimmed) && !decode_base64_key(key, trimmed)) return MEGASEAL_ERROR_KEY_FORMAT;
+  if (!decode_bech32(key, trimmed) && (is_begun_bech32(trimmed) || !decode_base64_key(key, trimmed)))
+    return MEGASEAL_ERROR_KEY_FORMAT;
   const megaseal_error error = check_public_key(key.data());
   if (error == MEGASEAL_ERROR_NONE) std::memcpy(out_public_key, key.data(), key.size());
   return error;

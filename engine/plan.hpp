@@ -22,8 +22,13 @@ struct Plan {
 
 /// Tiles as large as the backends ask for, unless that would leave threads idle; then smaller ones, but never
 /// so small that lanes idle or that a tile is worth less than the waking of a thread. A few cheap items make
-/// one tile, which the caller's thread does itself. `num_bytes`: the batch's bytes, or 0 when not known.
+/// one tile, which the caller's thread does itself. `num_bytes`: the batch's bytes, or 0 when not known. With a `window`
+/// the pieces are up to that long, where enough are left for every thread: the longer, the more items of a recipient
+/// come together in one.
 Plan make_plan(const Dispatch& dispatch, uint32_t num_threads, uint32_t num_items, uint64_t num_bytes,
-               ItemCost cost);
+               ItemCost cost, uint32_t window = 0);
+
+/// How many tiles a window has at most.
+inline constexpr uint32_t window_tiles = 4;
 
 }  // namespace megaseal

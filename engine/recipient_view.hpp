@@ -31,9 +31,16 @@ class RecipientView {
     return r_.stride ? check(r_.public_keys + i * r_.stride) : shared_;
   }
 
+  bool one_for_all() const { return r_.handles ? r_.step == 0 : r_.stride == 0; }
+
+  /// The public key of item i.
+  const uint8_t* key(uint32_t i) const {
+    return r_.handles ? r_.handles[i * r_.step]->public_key : r_.public_keys + i * r_.stride;
+  }
+
   /// The keys of the tile's valid items (w.index), gathered unless all share one.
   Strided gather(Workspace& w, uint32_t num) const {
-    if (r_.handles ? r_.step == 0 : r_.stride == 0) return {key(0), 0};
+    if (one_for_all()) return {key(0), 0};
     for (uint32_t k = 0; k < num; k++) std::memcpy(w.recipients + 32 * size_t(k), key(w.index[k]), 32);
     return {w.recipients, 32};
   }
@@ -48,9 +55,6 @@ class RecipientView {
       default:
         return MEGASEAL_LOW_ORDER;
     }
-  }
-  const uint8_t* key(uint32_t i) const {
-    return r_.handles ? r_.handles[i * r_.step]->public_key : r_.public_keys + i * r_.stride;
   }
 
   megaseal_recipients r_{};
@@ -91,12 +95,15 @@ class SecretKeyView {
   size_t step_ = 0;
 };
 
-/// Gathers the valid items of a tile into w.items and w.index; items that are not valid are finished as
-/// failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how many are valid.
-template <class Also>
-uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const Also& also) {
+/// Gathers the valid ones of items item_at(begin) … item_at(end - 1) into w.items and w.index; those that are not valid
+/// are finished as failed. `also(i, item)` says what else must be OK, and may set the item's key and nonce. Returns how
+/// many are valid.
+template <class ItemAt, class Also>
+uint32_t gather_items_at(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end,
+                         const ItemAt& item_at, const Also& also) {
   uint32_t num = 0;
-  for (uint32_t i = begin; i < end; i++) {
+  for (uint32_t position = begin; position < end; position++) {
+    const uint32_t i = item_at(position);
     if (const megaseal_status status = also(i, w.items[num]); status != MEGASEAL_OK) {
       view.fail(i, status);
       continue;
@@ -107,6 +114,12 @@ uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint3
     num++;
   }
   return num;
+}
+/// Of items [begin, end).
+template <class Also>
+uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end, const Also& also) {
+  return gather_items_at(
+      view, w, begin, end, [](uint32_t position) { return position; }, also);
 }
 inline uint32_t gather_items(const BatchView& view, Workspace& w, uint32_t begin, uint32_t end) {
   return gather_items(view, w, begin, end, [](uint32_t, AeadItem&) { return MEGASEAL_OK; });

@@ -155,6 +155,63 @@ std::string check_x25519(void (*slot)(const X25519Tile*), bool with_points, cons
   return digest(out) == answer ? "" : "wrong result";
 }
 
+// Against the scalar backend's ladder, which has known answers of its own: keys on the curve, on the twist and of low
+// order, whose tables are then used in runs and singly.
+std::string check_prepared(const KernelTable& t) {
+  if (!t.x25519_prepare || !t.x25519_prepared) return "x25519_prepared: one slot without the other";
+  constexpr uint32_t num_keys = 19, no_order = 7;
+  auto is_twist = [](uint32_t key) { return key % 5 == 3; };
+  const auto secrets = pattern(1, num * 32), multiples = pattern(2, num_keys * 32);
+  std::vector<uint8_t> points(num_keys * 32), status(num), right(num * 32);
+  auto multiply = [&](uint8_t* out, const uint8_t* secret, const uint8_t* point) {
+    const X25519Tile tile{
+        .num = 1, .secrets = {secret, 32}, .points = {point, 32}, .out = out, .status = status.data()};
+    scalar_table.x25519_shared(&tile);
+  };
+  for (uint32_t k = 0; k < num_keys; k++) {
+    // A point's multiples are where it is: u = 9 on the curve, u = 2 on the twist.
+    const uint8_t base[32] = {uint8_t(is_twist(k) ? 2 : 9)};
+    if (k != no_order) multiply(&points[k * 32], &multiples[k * 32], base);
+  }
+  std::vector<uint32_t> keys;
+  for (uint32_t i = 0; keys.size() < num; i++) {
+    const uint32_t key = (i < num / 2 ? i / 9 : i * i) % num_keys;
+    if (is_twist(key) || key == no_order) continue;
+    multiply(&right[keys.size() * 32], &secrets[keys.size() * 32], &points[key * 32]);
+    keys.push_back(key);
+  }
+  for (uint32_t size = 0; size < x25519_prepared_sizes; size++) {
+    const uint32_t bytes = t.prepared_bytes[size];
+    std::vector<uint8_t> memory(num_keys * size_t(bytes) + 64, 0xd7), has_table(num_keys, 0xd7),
+        out(num * 32);
+    std::vector<uint8_t*> tables;
+    uint8_t* const first = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64);
+    for (uint32_t k = 0; k < num_keys; k++) tables.push_back(first + k * size_t(bytes));
+    const X25519PrepareTile prepare{.num = num_keys,
+                                    .size = size,
+                                    .points = {points.data(), 32},
+                                    .tables = tables.data(),
+                                    .has_table = has_table.data()};
+    t.x25519_prepare(&prepare);
+    for (uint32_t k = 0; k < num_keys; k++) {
+      const bool expected = !is_twist(k) && k != no_order;
+      if (has_table[k] != expected) return "x25519_prepare: wrong keys have a table";
+      if (!expected && std::any_of(tables[k], tables[k] + bytes, [](uint8_t b) { return b != 0; }))
+        return "x25519_prepare: a table of a key that has none";
+    }
+    std::vector<X25519PreparedItem> items;
+    for (uint32_t i = 0; i < num; i++) items.push_back({&secrets[i * 32], tables[keys[i]], &out[i * 32]});
+    for (const uint32_t some : {num, few_items[0], few_items[1], few_items[2]}) {
+      std::fill(out.begin(), out.end(), uint8_t(0));
+      const X25519PreparedTile tile{.num = some, .size = size, .items = items.data()};
+      t.x25519_prepared(&tile);
+      if (!std::equal(out.begin(), out.begin() + some * 32, right.begin()))
+        return "x25519_prepared: wrong result";
+    }
+  }
+  return {};
+}
+
 std::string check_extract(const KernelTable& t) {
   const auto salt = pattern(1, num * 2), ikm = pattern(2, num * 5);
   std::vector<uint8_t> out(num * 32);
@@ -326,6 +383,7 @@ std::string self_test(const KernelTable& t) {
   CHECK_SLOT(hkdf_expand, check_expand(t));
   CHECK_SLOT(hpke_schedule, check_schedule(t));
 #undef CHECK_SLOT
+  if ((t.x25519_prepare || t.x25519_prepared) && !(bad = check_prepared(t)).empty()) return bad;
   if (t.hpke_seal || t.hpke_open) return check_whole(t);
   return {};
 }

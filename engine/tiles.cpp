@@ -27,6 +27,23 @@ void over_survivors(Workspace& w, uint32_t num, AeadItem* items, uint8_t* status
   for (uint32_t j = 0; j < left; j++) status[w.survivor_of[j]] = w.survivor_status[j];
 }
 
+// Shared secrets with the recipients, by ladder and by table.
+void agree(const Dispatch& d, Workspace& w, uint32_t num, Strided secrets, Strided recipients, uint8_t* status,
+           const ByTable* by_table) {
+  const uint32_t num_ladder = by_table ? by_table->num_ladder : num;
+  if (num_ladder > 0) {
+    const X25519Tile shared{
+        .num = num_ladder, .secrets = secrets, .points = recipients, .out = w.dh, .status = status};
+    d.x25519_shared(&shared);
+  }
+  if (!by_table) return;
+  for (uint32_t k = num_ladder; k < num; k++) {
+    w.prepared[k].secret = secrets.base + k * secrets.stride;
+    w.prepared[k].out = w.dh + 32 * size_t(k);
+  }
+  shared_by_table(d, *by_table, w.prepared);
+}
+
 // dh → keys and nonces, and the items pointed at them.
 void schedule(const Dispatch& d, Workspace& w, const HpkeTile& t) {
   const HpkeScheduleTile tile{.num = t.num,
@@ -88,14 +105,21 @@ void salsa_open(const AeadTile& tile) {
 
 }  // namespace
 
-void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
+void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519PreparedItem* items) {
+  uint32_t at = by_table.num_ladder;
+  for (uint32_t size = 0; size < x25519_prepared_sizes; size++) {
+    const X25519PreparedTile tile{.num = by_table.num[size], .size = size, .items = items + at};
+    if (tile.num > 0) d.x25519_prepared(&tile);
+    at += tile.num;
+  }
+}
+
+void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
   if (d.hpke_seal) return d.hpke_seal(&t);
   const X25519Tile ephemeral{
       .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
-  const X25519Tile shared{
-      .num = t.num, .secrets = t.secrets, .points = t.recipients, .out = w.dh, .status = t.status};
-  d.x25519_shared(&shared);
+  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
   schedule(d, w, t);
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
 }
@@ -109,13 +133,11 @@ void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_open(&a); });
 }
 
-void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
+void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t, const ByTable* by_table) {
   const X25519Tile ephemeral{
       .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
-  const X25519Tile shared{
-      .num = t.num, .secrets = t.secrets, .points = t.recipients, .out = w.dh, .status = t.status};
-  d.x25519_shared(&shared);
+  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
   derive_boxes(d, w, t);
   over_survivors(w, t.num, t.items, t.status,
                  [&](const AeadTile& a) { t.salsa ? salsa_seal(a) : d.secretbox_seal(&a); });

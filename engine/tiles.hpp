@@ -8,9 +8,14 @@
 
 namespace megaseal {
 
-/// HpkeTile as table.hpp has it; uses w's dh, keys, nonces and survivors.
-void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile);
+/// HpkeTile as table.hpp has it; uses w's dh, keys, nonces and survivors. `by_table`: how many of its last items have a
+/// table in w.prepared; null: none.
+void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile,
+                    const ByTable* by_table = nullptr);
 void hpke_open_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile);
+
+/// Shared secrets of the items behind the ladder's, each with its secret, table and output.
+void shared_by_table(const Dispatch& dispatch, const ByTable& by_table, const X25519PreparedItem* items);
 
 /// A tile of sealed boxes. `items` name everything but key and nonce, which are derived.
 struct SealedBoxTile {
@@ -22,7 +27,8 @@ struct SealedBoxTile {
   AeadItem* items;
   uint8_t* status;
 };
-void sealedbox_seal_tile(const Dispatch& dispatch, Workspace& w, const SealedBoxTile& tile);
+void sealedbox_seal_tile(const Dispatch& dispatch, Workspace& w, const SealedBoxTile& tile,
+                         const ByTable* by_table = nullptr);
 void sealedbox_open_tile(const Dispatch& dispatch, Workspace& w, const SealedBoxTile& tile);
 
 }  // namespace megaseal

@@ -14,7 +14,7 @@ struct Carver {
   template <class T>
   void take(T*& array, size_t count) {
     used = (used + 63) / 64 * 64;
-    array = reinterpret_cast<T*>(base + used);
+    if (base != nullptr) array = reinterpret_cast<T*>(base + used);
     used += count * sizeof(T);
   }
 };
@@ -23,6 +23,7 @@ void carve(Workspace& w, Carver& c, size_t n) {
   c.take(w.items, n);
   c.take(w.survivors, n);
   c.take(w.expand, n);
+  c.take(w.prepared, n);
   c.take(w.index, n);
   c.take(w.survivor_of, n);
   c.take(w.status, n);
@@ -38,7 +39,7 @@ void carve(Workspace& w, Carver& c, size_t n) {
 
 }  // namespace
 
-Workspace::Workspace(uint32_t capacity) {
+Workspace::Workspace(uint32_t capacity, uint32_t window) : groups(window) {
   Carver measure{nullptr};
   carve(*this, measure, capacity);
   // Nothing in here must outlive the call in a forked child, and no secret belongs in a core dump.
@@ -79,7 +80,7 @@ Workspace* WorkspacePool::acquire(size_t text_len) {
     else
       other = w;
   }
-  return other != nullptr ? other : new Workspace(capacity_);
+  return other != nullptr ? other : new Workspace(capacity_, window_);
 }
 
 WorkspacePool::Handle WorkspacePool::take(size_t text_len) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/recipient_groups.hpp"
 #include "engine/secret_memory.hpp"
 #include "kernels/table.hpp"
 
@@ -14,16 +15,17 @@ namespace megaseal {
 
 class Workspace {
  public:
-  /// Room for `capacity` items. Throws std::bad_alloc.
-  explicit Workspace(uint32_t capacity);
+  /// Room for a tile of `capacity` items, and for windows of `window` items. Throws std::bad_alloc.
+  explicit Workspace(uint32_t capacity, uint32_t window = 0);
 
   // What the tile is made of.
-  AeadItem* items;         // one per valid item
-  AeadItem* survivors;     // those left after a failed key agreement
-  HkdfExpandItem* expand;  // exports
-  uint32_t* index;         // of each item in the batch
-  uint32_t* survivor_of;   // survivors[k] is items[survivor_of[k]]
-  uint8_t* status;         // ItemStatus of each item
+  AeadItem* items;               // one per valid item
+  AeadItem* survivors;           // those left after a failed key agreement
+  HkdfExpandItem* expand;        // exports
+  X25519PreparedItem* prepared;  // of each item, its table alone until the tile runs
+  uint32_t* index;               // of each item in the batch
+  uint32_t* survivor_of;         // survivors[k] is items[survivor_of[k]]
+  uint8_t* status;               // ItemStatus of each item
   uint8_t* survivor_status;
   uint8_t* enc;         // 32 bytes each: ephemeral public keys
   uint8_t* recipients;  // 32 bytes each: public keys
@@ -38,6 +40,9 @@ class Workspace {
   /// Labelled exporter contexts; grows to what was reserved and stays.
   std::vector<uint8_t> text;
 
+  /// The recipients of the window that the tile is part of.
+  RecipientGroups groups;
+
   /// Wipes the secrets of the first `num` items. (Slots clean up after themselves.)
   void wipe_tile(uint32_t num);
 
@@ -49,7 +54,7 @@ class Workspace {
 /// lock held by a thread it does not have.
 class WorkspacePool {
  public:
-  explicit WorkspacePool(uint32_t capacity) : capacity_(capacity) {}
+  explicit WorkspacePool(uint32_t capacity, uint32_t window = 0) : capacity_(capacity), window_(window) {}
   ~WorkspacePool();
 
   struct Release {
@@ -68,7 +73,7 @@ class WorkspacePool {
   void release(Workspace* workspace);
 
  private:
-  const uint32_t capacity_;
+  const uint32_t capacity_, window_;
   // More than any call may hold: a workspace that finds no place here is freed and made again.
   std::array<std::atomic<Workspace*>, 1280> idle_{};
 };

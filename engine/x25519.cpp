@@ -3,6 +3,8 @@
 
 #include "engine/engine.hpp"
 #include "engine/ephemeral.hpp"
+#include "engine/key_agreement_batch.hpp"
+#include "engine/tiles.hpp"
 
 namespace megaseal {
 namespace {
@@ -12,6 +14,60 @@ bool overlaps(const uint8_t* out, uint64_t num, const uint8_t* in, size_t stride
   const auto o = reinterpret_cast<uintptr_t>(out), p = reinterpret_cast<uintptr_t>(in);
   const uint64_t out_len = num * 32, in_len = (num - 1) * stride + 32;
   return o < p ? p - o < out_len : o - p < in_len;
+}
+
+// Where one window of a call's items stands.
+struct Items {
+  Strided secrets, points;
+  uint8_t* out;
+  uint8_t* statuses;  // or null
+
+  Items from(uint32_t first) const {
+    return {{secrets.base + first * secrets.stride, secrets.stride},
+            {points.base ? points.base + first * points.stride : nullptr, points.stride},
+            out + 32 * size_t(first),
+            statuses ? statuses + first : nullptr};
+  }
+};
+
+// A tile of items side by side, all in one slot. Returns how many failed.
+size_t run_slot(void (*slot)(const X25519Tile*), Workspace& w, uint32_t num, const Items& items) {
+  std::memset(w.status, 0, num);
+  const X25519Tile tile{
+      .num = num, .secrets = items.secrets, .points = items.points, .out = items.out, .status = w.status};
+  slot(&tile);
+  size_t failed = 0;
+  for (uint32_t k = 0; k < num; k++) failed += w.status[k] != MEGASEAL_OK;
+  if (items.statuses) std::memcpy(items.statuses, w.status, num);
+  return failed;
+}
+
+// A tile of shared secrets, some of them by table: positions [begin, end) of the groups' order. The ladder's are gathered,
+// and their results carried home; a table's go straight to their places. Returns how many failed.
+size_t run_by_table(const Dispatch& d, Workspace& w, uint32_t begin, uint32_t end, const Items& items) {
+  const uint32_t num = end - begin;
+  for (uint32_t k = 0; k < num; k++) w.index[k] = w.groups.item(begin + k);
+  const ByTable by_table = tables_of(w, num, [&](uint32_t k) { return w.index[k]; });
+  const uint32_t num_ladder = by_table.num_ladder;
+  auto item = [&](uint32_t k) { return items.from(w.index[k]); };
+  for (uint32_t k = num_ladder; k < num; k++) {
+    w.prepared[k].secret = item(k).secrets.base;
+    w.prepared[k].out = item(k).out;
+    if (items.statuses) items.statuses[w.index[k]] = MEGASEAL_OK;
+  }
+  shared_by_table(d, by_table, w.prepared);
+  if (num_ladder == 0) return 0;
+  for (uint32_t k = 0; k < num_ladder; k++) {
+    std::memcpy(w.secrets + 32 * size_t(k), item(k).secrets.base, 32);
+    std::memcpy(w.recipients + 32 * size_t(k), item(k).points.base, 32);
+  }
+  const Items gathered{{w.secrets, 32}, {w.recipients, 32}, w.dh, nullptr};
+  const size_t failed = run_slot(d.x25519_shared, w, num_ladder, gathered);
+  for (uint32_t k = 0; k < num_ladder; k++) {
+    std::memcpy(item(k).out, w.dh + 32 * size_t(k), 32);
+    if (items.statuses) items.statuses[w.index[k]] = w.status[k];
+  }
+  return failed;
 }
 
 // Both operations: with points the shared secrets, without the public keys.
@@ -26,21 +82,29 @@ megaseal_error run(megaseal_engine* engine, uint8_t* out, uint8_t* out_statuses,
   if (points && overlaps(out, num_items, points->base, points->stride)) return MEGASEAL_ERROR_ARGUMENT;
 
   const Dispatch& d = engine->dispatch;
-  auto work = [&](Workspace& w, TileRange range) {
-    auto from = [&](Strided s) { return Strided{s.base + range.begin * s.stride, s.stride}; };
-    std::memset(w.status, 0, range.size());
-    const X25519Tile tile{.num = range.size(),
-                          .secrets = from(secrets),
-                          .points = points ? from(*points) : Strided{},
-                          .out = out + 32 * size_t(range.begin),
-                          .status = w.status};
-    (points ? d.x25519_shared : d.x25519_public)(&tile);
+  const Items all{secrets, points ? *points : Strided{}, out, out_statuses};
+  PreparedCache* cache = points ? engine->prepared.get() : nullptr;
+  auto in_one_slot = [&](Workspace& w, TileRange range) {
+    return run_slot(points ? d.x25519_shared : d.x25519_public, w, range.size(), all.from(range.begin));
+  };
+  auto grouped = [&](Workspace& w, TileRange window) {
+    const Items items = all.from(window.begin);
+    const uint32_t num_keys = points->stride == 0 ? 1 : window.size();
+    for (uint32_t i = 0; i < num_keys; i++) w.groups.keys()[i] = items.from(i).points.base;
+    w.groups.arrange(d, *cache, window.size(), points->stride == 0);
     size_t failed = 0;
-    for (uint32_t k = 0; k < range.size(); k++) failed += w.status[k] != MEGASEAL_OK;
-    if (out_statuses) std::memcpy(out_statuses + range.begin, w.status, range.size());
+    for (uint32_t begin = 0; begin < window.size(); begin += d.tile_items) {
+      const uint32_t end = std::min(begin + d.tile_items, window.size());
+      failed += w.groups.all_by_ladder() ? run_slot(d.x25519_shared, w, end - begin, items.from(begin))
+                                         : run_by_table(d, w, begin, end, items);
+    }
+    w.groups.release(*cache);
     return failed;
   };
-  const size_t failed = run_tiles(engine, uint32_t(num_items), 0, cost_key_agreement, 0, work);
+  const auto n = uint32_t(num_items);
+  const size_t failed =
+      cache ? run_tiles(engine, n, 0, cost_key_agreement, 0, grouped, Scratch::secret, engine->window)
+            : run_tiles(engine, n, 0, cost_key_agreement, 0, in_one_slot);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

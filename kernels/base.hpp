@@ -59,6 +59,29 @@ MEGASEAL_INLINE T value_barrier(T x) {
   return x;
 }
 
+/// Whether `x`, computed from secrets, is zero, made public: callers may branch on the answer. No other jump may depend on
+/// a secret, which tests/ct checks in the binary: the address of each jump made here is noted in the object's section
+/// `megaseal_public`, which takes no room in memory.
+MEGASEAL_INLINE bool is_zero_made_public(u64 x) {
+#if defined(__x86_64__) && !defined(__CUDA_ARCH__)
+  __asm__ goto(
+      "testq %0, %0\n"
+      "771:\tjz %l1\n\t"
+      ".pushsection megaseal_public,\"\",@progbits\n\t"
+      ".quad 771b\n\t"
+      ".popsection"
+      :
+      : "r"(x)
+      : "cc"
+      : zero);
+  return false;
+zero:
+  return true;
+#else
+  return x == 0;
+#endif
+}
+
 /// Unaligned little-endian and big-endian access (hosts and devices served here are little-endian).
 MEGASEAL_INLINE u32 load_le32(const u8* p) {
   u32 x;

@@ -13,12 +13,12 @@ MEGASEAL_KERNELS_BEGIN
 /// back. A multiple of 16, so that a piece ends with a whole Poly1305 block, and of the lanes' groups.
 constexpr u64 aead_piece = 8192;
 
-/// Compares two tags in constant time and makes the verdict public. This is the one place where a value
-/// computed from a key becomes a branch: whether a message is authentic is for everyone to see.
+/// Compares two tags in constant time and makes the verdict public: whether a message is authentic is for everyone to
+/// see.
 template <class W>
 MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
-  W difference = (tag0 ^ W::splat(load_le64(tag))) | (tag1 ^ W::splat(load_le64(tag + 8)));
-  return difference.is_zero().m != 0;
+  const W difference = (tag0 ^ W::splat(load_le64(tag))) | (tag1 ^ W::splat(load_le64(tag + 8)));
+  return is_zero_made_public(difference.v);
 }
 
 /// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word,

@@ -58,6 +58,14 @@ struct Field5x51Fma {
     return {{R::splat(c), R::splat(0), R::splat(0), R::splat(0), R::splat(0)}};
   }
 
+  /// A canonical constant. Post: limbs at most 2^50 + 19 in size.
+  static MEGASEAL_INLINE Elem constant(const u64 (&w)[4]) {
+    Elem r;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) r.l[i] = R::splat(double(signed_limbs(w).l[i]));
+    return r;
+  }
+
   /// From 256 bits, of which the topmost is ignored (RFC 7748 §5). Post: limbs from 0 to 2^51.
   static MEGASEAL_INLINE Elem from_words(const W (&w)[4]) {
     const auto e = Integers::from_words(w);
@@ -282,15 +290,8 @@ struct Field5x51Fma {
   };
   template <int N>
   static constexpr void put(Column<N>& column, int entry, const u64 (&w)[4]) {
-    // Signed limbs: what is above 2^50 borrows from the limb above; out of limb 4 comes 2^255 = 19.
-    int64_t l[5];
-    for (int i = 0; i < 5; i++) l[i] = int64_t(Integers::pack(w, i));
-    for (int i = 0; i < 5; i++) {
-      if (l[i] <= int64_t(1) << 50) continue;
-      l[i] -= int64_t(1) << 51;
-      l[(i + 1) % 5] += i < 4 ? 1 : 19;
-    }
-    for (int i = 0; i < 5; i++) column.limb[i][entry] = __builtin_bit_cast(u64, double(l[i]));
+    const Signed s = signed_limbs(w);
+    for (int i = 0; i < 5; i++) column.limb[i][entry] = __builtin_bit_cast(u64, double(s.l[i]));
   }
   template <int N>
   using Selector = typename W::template Selector<N>;
@@ -302,8 +303,29 @@ struct Field5x51Fma {
     for (int i = 0; i < 5; i++) r.l[i] = R::template lookup<N>(column.limb[i], index);
     return r;
   }
+  /// Limbs as tables hold them.
+  static MEGASEAL_INLINE W limb_bits(const Elem& e, int i) { return e.l[i].bits(); }
+  static MEGASEAL_INLINE Elem from_limb_bits(const W (&limbs)[5]) {
+    return {{R::from_bits(limbs[0]), R::from_bits(limbs[1]), R::from_bits(limbs[2]), R::from_bits(limbs[3]),
+             R::from_bits(limbs[4])}};
+  }
 
  private:
+  struct Signed {
+    int64_t l[5];
+  };
+  /// What is above 2^50 borrows from the limb above; out of limb 4 comes 2^255 = 19.
+  static constexpr Signed signed_limbs(const u64 (&w)[4]) {
+    Signed s{};
+    for (int i = 0; i < 5; i++) s.l[i] = int64_t(Integers::pack(w, i));
+    for (int i = 0; i < 5; i++) {
+      if (s.l[i] <= int64_t(1) << 50) continue;
+      s.l[i] -= int64_t(1) << 51;
+      s.l[(i + 1) % 5] += i < 4 ? 1 : 19;
+    }
+    return s;
+  }
+
   /// What a Biased has on top of each limb for the sake of signs.
   static constexpr u64 centre = u64(1) << 50;
   // Multiples of p in a Prod and in a Biased of products: more than the 77 + 95 times 2^51 that come with the halves

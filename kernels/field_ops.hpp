@@ -35,10 +35,32 @@ struct FieldOps {
     return mul(sqr_times(z250, 5), z11);
   }
 
-  /// num[i] <- num[i] / den[i] for i < n, with 0 where den[i] is 0, by one inversion (Montgomery's trick):
-  /// the running products p_i = d_0 … d_i are inverted at the end and unwound. Three multiplications an item,
-  /// and one for the quotient. den and scratch (n elements each) are overwritten and hold secrets afterwards.
-  /// The one inversion is the field's own, F::invert, where it has one, and else the power above.
+  /// z^((p-5)/8), (p-5)/8 = 2^252 - 3 = (2^250 - 1) 2^2 + 1
+  static MEGASEAL_NOINLINE Elem power_p58(const Elem& z) {
+    Elem z11;
+    return mul(sqr_times(pow_2_250_1(z, z11), 2), z);
+  }
+
+  /// e[i] <- 1 / e[i] for i < n, none of them 0, by one inversion (Montgomery's trick): the running products e_0 … e_i
+  /// are inverted at the end and unwound. Three multiplications an item. scratch has n elements, and holds secrets
+  /// afterwards. The one inversion is the field's own, F::invert, where it has one, and else the power above.
+  static MEGASEAL_NOINLINE void invert_all(Elem* e, Elem* scratch, int n) {
+    for (int i = 0; i < n; i++) scratch[i] = i ? mul(scratch[i - 1], e[i]) : e[i];
+    Elem inverse;  // of e_0 … e_i, going down
+    if constexpr (requires { F::invert(scratch[n - 1]); })
+      inverse = F::invert(scratch[n - 1]);
+    else
+      inverse = invert(scratch[n - 1]);
+    for (int i = n - 1; i > 0; i--) {
+      const Elem one = mul(inverse, scratch[i - 1]);
+      inverse = mul(inverse, e[i]);
+      e[i] = one;
+    }
+    e[0] = inverse;
+  }
+
+  /// num[i] <- num[i] / den[i] for i < n, with 0 where den[i] is 0. den and scratch (n elements each) are overwritten
+  /// and hold secrets afterwards.
   ///
   /// A zero would make every later product zero: one hostile public key would spoil its neighbours. So a zero
   /// denominator becomes 0/1, by selection, before it is multiplied in.
@@ -47,18 +69,9 @@ struct FieldOps {
       const auto zero = F::is_zero(den[i]);
       den[i] = F::select(zero, den[i], F::small(1));
       num[i] = F::select(zero, num[i], F::small(0));
-      scratch[i] = i ? mul(scratch[i - 1], den[i]) : den[i];
     }
-    Elem inverse;  // of the product of den[0 … i], going down
-    if constexpr (requires { F::invert(scratch[n - 1]); })
-      inverse = F::invert(scratch[n - 1]);
-    else
-      inverse = invert(scratch[n - 1]);
-    for (int i = n - 1; i > 0; i--) {
-      num[i] = mul(num[i], mul(inverse, scratch[i - 1]));
-      inverse = mul(inverse, den[i]);
-    }
-    num[0] = mul(num[0], inverse);
+    invert_all(den, scratch, n);
+    for (int i = 0; i < n; i++) num[i] = mul(num[i], den[i]);
   }
 
  private:

@@ -147,6 +147,11 @@ struct Limbs5x51 {
     for (int i = 0; i < 5; i++) r.l[i] = W::template lookup<N>(column.limb[i], index);
     return r;
   }
+  /// Limbs as tables hold them.
+  static MEGASEAL_INLINE W limb_bits(const Elem& e, int i) { return e.l[i]; }
+  static MEGASEAL_INLINE Elem from_limb_bits(const W (&limbs)[5]) {
+    return {{limbs[0], limbs[1], limbs[2], limbs[3], limbs[4]}};
+  }
 
  protected:
   /// One carry out of every limb at once. Pre: limbs below 2^64. Post: limbs below 2^51 + 2^13, limb 0 below

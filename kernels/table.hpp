@@ -70,6 +70,31 @@ struct X25519Tile {
   uint8_t* status;
 };
 
+/// Prepared recipients: a table of multiples of one public key, by which a shared secret costs a quarter to a half of the
+/// ladder's. A table belongs to the backend that built it, to one of its sizes, and holds nothing secret.
+constexpr uint32_t x25519_prepared_sizes = 3;  // small, medium, large
+
+/// Builds tables. A key on the twist, or one of low order, gets none: it is the ladder's.
+struct X25519PrepareTile {
+  uint32_t num;
+  uint32_t size;           // below x25519_prepared_sizes
+  Strided points;          // 32 bytes each, any
+  uint8_t* const* tables;  // num pointers to prepared_bytes[size] bytes, 64-byte aligned, apart from each other
+  uint8_t* has_table;      // num bytes: 1 where the table was built, else 0 and the table is all zeros
+};
+/// Shared secrets by tables. The same as x25519_shared gives for the key that was prepared, and never low_order. Items of
+/// one recipient cost least when they stand together.
+struct X25519PreparedItem {
+  const uint8_t* secret;  // 32 bytes, clamped by the kernel
+  const uint8_t* table;   // of this size, built
+  uint8_t* out;           // 32 bytes, apart from the inputs
+};
+struct X25519PreparedTile {
+  uint32_t num;
+  uint32_t size;
+  const X25519PreparedItem* items;
+};
+
 /// HKDF-SHA256 (RFC 5869).
 struct HkdfExtractItem {
   const uint8_t* salt;
@@ -144,6 +169,11 @@ struct HpkeTile {
   X(hpke_seal, HpkeTile)             \
   X(hpke_open, HpkeTile)
 
+/// Both or neither; they go together because only the backend that built a table can read it.
+#define MEGASEAL_PREPARED_SLOTS(X)     \
+  X(x25519_prepare, X25519PrepareTile) \
+  X(x25519_prepared, X25519PreparedTile)
+
 struct KernelTable {
   const char* name;
   uint32_t lanes;  // items worked on side by side; a tile of fewer leaves lanes idle
@@ -151,7 +181,9 @@ struct KernelTable {
       tile_items;  // items in a tile from which this backend runs at full speed, its scratch still in cache
 #define X(slot, Tile) void (*slot)(const Tile*);
   MEGASEAL_SLOTS(X)
+  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
+  uint32_t prepared_bytes[x25519_prepared_sizes];  // of a table, by size; rising, multiples of 64
 };
 
 }  // namespace megaseal

@@ -179,7 +179,7 @@ MEGASEAL_NOINLINE void x25519_finish_group(const X25519Tile& tile, const typenam
     // RFC 7748 §6.1: all zeros means that the point had low order. Whoever sent the point may know.
     const u32 low = W::reveal((result[0] | result[1] | result[2] | result[3]).is_zero());
     for (u32 l = 0; l < u32(W::lanes) && l < num; l++)
-      if (low >> l & 1) tile.status[first + l] = u8(ItemStatus::low_order);
+      if (!is_zero_made_public(low >> l & 1)) tile.status[first + l] = u8(ItemStatus::low_order);
   }
   wipe(result, sizeof result);
 }

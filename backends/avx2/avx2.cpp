@@ -1,6 +1,7 @@
 #include "backends/avx2/avx2.hpp"
 
 #include "backends/registry.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal {
 
@@ -21,6 +22,9 @@ const KernelTable avx2_table = {
     .hpke_schedule = avx2::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx2::x25519_prepare,
+    .x25519_prepared = avx2::x25519_prepared,
+    .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 
 }  // namespace megaseal

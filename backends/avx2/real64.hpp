@@ -37,6 +37,7 @@ struct F64x4 {
   static MEGASEAL_INLINE F64x4 lookup(const u64* table, const W64x4::Selector<N>& s) {
     return from_bits(W64x4::lookup<N>(table, s));
   }
+  MEGASEAL_INLINE W64x4 bits() const { return {_mm256_castpd_si256(v)}; }
 
   /// Exact: below 2^53 in size.
   friend MEGASEAL_INLINE F64x4 operator+(F64x4 a, F64x4 b) { return {_mm256_add_pd(a.v, b.v)}; }

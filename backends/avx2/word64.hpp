@@ -4,6 +4,7 @@
 // lets bits leave at the top on purpose.
 #pragma once
 #include "backends/avx2/word32.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -178,18 +179,20 @@ struct W64x4 {
     return {(twice | twice.template shl<32>() | splat(u64(1) << 32)).v, index.template bit<2>(),
             index.template bit<3>(), index.template bit<4>()};
   }
-  template <int N>
+  /// From eights that begin STRIDE apart.
+  template <int N, int STRIDE = 8>
   static MEGASEAL_INLINE W64x4 lookup(const u64* table, const Selector<N>& s) {
     static_assert(N == 8 || N == 16 || N == 32);
     const W64x4 eight = lookup8(table, s);
     if constexpr (N == 8) {
       return eight;
     } else {
-      const W64x4 sixteen = select(s.bit3, eight, lookup8(table + 8, s));
+      const W64x4 sixteen = select(s.bit3, eight, lookup8(table + STRIDE, s));
       if constexpr (N == 16) {
         return sixteen;
       } else {
-        return select(s.bit4, sixteen, select(s.bit3, lookup8(table + 16, s), lookup8(table + 24, s)));
+        return select(s.bit4, sixteen,
+                      select(s.bit3, lookup8(table + 2 * STRIDE, s), lookup8(table + 3 * STRIDE, s)));
       }
     }
   }
@@ -198,6 +201,43 @@ struct W64x4 {
     const W64x4 low = {_mm256_permutevar8x32_epi32(load(table).v, s.halves)},
                 high = {_mm256_permutevar8x32_epi32(load(table + 4).v, s.halves)};
     return select(s.bit2, low, high);
+  }
+
+  /// Of 16 entries of NUM numbers, two eights of each number, one for each lane from a table of its own: every entry is
+  /// read and masked, which leaves a lane's number in one place of four, and the lanes' places are then joined.
+  template <int NUM>
+  static MEGASEAL_INLINE void lookup_apart(W64x4 (&out)[NUM], const TableUse<4>& use, size_t at,
+                                           W64x4 index) {
+    W64x4 x[4][NUM];
+#pragma GCC unroll 4
+    for (int l = 0; l < 4; l++) {
+      const __m256i of_lane = _mm256_permutevar8x32_epi32(
+          index.v, _mm256_setr_epi32(2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1));
+      W64x4 mask[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++)
+        mask[i].v = _mm256_cmpeq_epi64(of_lane, _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
+      const u64* const p = use.of_lane[l] + at;
+#pragma GCC unroll 15
+      for (int n = 0; n < NUM; n++)
+        x[l][n] = (load(p + 8 * n) & mask[0]) | (load(p + 8 * n + 4) & mask[1]) |
+                  (load(p + 8 * (NUM + n)) & mask[2]) | (load(p + 8 * (NUM + n) + 4) & mask[3]);
+    }
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) {
+      const __m256i a = _mm256_or_si256(_mm256_unpacklo_epi64(x[0][n].v, x[1][n].v),
+                                        _mm256_unpackhi_epi64(x[0][n].v, x[1][n].v)),
+                    b = _mm256_or_si256(_mm256_unpacklo_epi64(x[2][n].v, x[3][n].v),
+                                        _mm256_unpackhi_epi64(x[2][n].v, x[3][n].v));
+      out[n].v =
+          _mm256_or_si256(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+    }
+  }
+  /// Number i of word k <-> number k of word i.
+  static MEGASEAL_INLINE void transpose(W64x4 (&x)[4]) {
+    W64x4 t[4];
+    from_half_rows(t, x[0].v, x[1].v, x[2].v, x[3].v);
+    for (int i = 0; i < 4; i++) x[i] = t[i];
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----

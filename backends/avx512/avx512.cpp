@@ -1,6 +1,7 @@
 #include "backends/avx512/avx512.hpp"
 
 #include "backends/registry.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal {
 
@@ -21,6 +22,9 @@ const KernelTable avx512_table = {
     .hpke_schedule = avx512::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx512::x25519_prepare,
+    .x25519_prepared = avx512::x25519_prepared,
+    .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 
 }  // namespace megaseal

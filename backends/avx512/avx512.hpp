@@ -12,6 +12,8 @@ void hchacha20(const HChaCha20Tile* tile);
 void chacha20_stream(const StreamTile* tile);
 void x25519_shared(const X25519Tile* tile);
 void x25519_public(const X25519Tile* tile);
+void x25519_prepare(const X25519PrepareTile* tile);
+void x25519_prepared(const X25519PreparedTile* tile);
 void hkdf_extract(const HkdfExtractTile* tile);
 void hkdf_expand(const HkdfExpandTile* tile);
 void hpke_schedule(const HpkeScheduleTile* tile);

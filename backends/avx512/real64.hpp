@@ -37,6 +37,7 @@ struct F64x8 {
   static MEGASEAL_INLINE F64x8 lookup(const u64* table, const W64x8::Selector<N>& s) {
     return from_bits(W64x8::lookup<N>(table, s));
   }
+  MEGASEAL_INLINE W64x8 bits() const { return {_mm512_castpd_si512(v)}; }
 
   /// Exact: below 2^53 in size.
   friend MEGASEAL_INLINE F64x8 operator+(F64x8 a, F64x8 b) { return {_mm512_add_pd(a.v, b.v)}; }

@@ -5,6 +5,7 @@
 #pragma once
 #include "backends/avx512/word32.hpp"
 #include "kernels/partial.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -174,19 +175,46 @@ struct W64x8 {
   static MEGASEAL_INLINE Selector<N> selector(W64x8 index) {
     return {index.v, index.template bit<4>().m};
   }
-  template <int N>
+  /// From eights that begin STRIDE apart.
+  template <int N, int STRIDE = 8>
   static MEGASEAL_INLINE W64x8 lookup(const u64* table, const Selector<N>& s) {
     static_assert(N == 8 || N == 16 || N == 32);
     if constexpr (N == 8) {
       return {_mm512_permutexvar_epi64(s.index, _mm512_load_si512(table))};
     } else {
       const __m512i low =
-          _mm512_permutex2var_epi64(_mm512_load_si512(table), s.index, _mm512_load_si512(table + 8));
+          _mm512_permutex2var_epi64(_mm512_load_si512(table), s.index, _mm512_load_si512(table + STRIDE));
       if constexpr (N == 16) return {low};
-      const __m512i high = _mm512_permutex2var_epi64(_mm512_load_si512(table + (N == 32 ? 16 : 0)), s.index,
-                                                     _mm512_load_si512(table + (N == 32 ? 24 : 8)));
+      const __m512i high = _mm512_permutex2var_epi64(_mm512_load_si512(table + (N == 32 ? 2 * STRIDE : 0)), s.index,
+                                                     _mm512_load_si512(table + (N == 32 ? 3 : 1) * STRIDE));
       return {_mm512_mask_blend_epi64(s.upper, low, high)};
     }
+  }
+
+  /// Of 16 entries of NUM numbers, two eights of each number, one for each lane from the table it uses: table by table, a
+  /// permute of each eight into the lanes whose number it has.
+  template <int NUM>
+  static MEGASEAL_INLINE void lookup_apart(W64x8 (&out)[NUM], const TableUse<8>& use, size_t at, W64x8 index) {
+    const __mmask8 upper = index.template bit<3>().m;
+    __m512i x[NUM];  // of its own, or g++ 12 would store each after every permute
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) x[n] = _mm512_setzero_si512();
+    for (int t = 0; t < use.num; t++) {
+      const u64* const p = use.table[t] + at;
+      const __mmask8 in_low = __mmask8(use.lanes[t] & ~u32(upper)), in_high = __mmask8(use.lanes[t] & upper);
+#pragma GCC unroll 15
+      for (int n = 0; n < NUM; n++) {
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_low, index.v, _mm512_load_si512(p + 8 * n));
+        x[n] = _mm512_mask_permutexvar_epi64(x[n], in_high, index.v, _mm512_load_si512(p + 8 * NUM + 8 * n));
+      }
+    }
+#pragma GCC unroll 15
+    for (int n = 0; n < NUM; n++) out[n].v = x[n];
+  }
+  /// Number i of word k <-> number k of word i.
+  static MEGASEAL_INLINE void transpose(W64x8 (&x)[8]) {
+    const Row rows[8] = {x[0].v, x[1].v, x[2].v, x[3].v, x[4].v, x[5].v, x[6].v, x[7].v};
+    from_rows(x, rows);
   }
 
   // ---- Along one message: lanes hold consecutive blocks ----

@@ -1,6 +1,7 @@
 #include "backends/avx512ifma/avx512ifma.hpp"
 
 #include "backends/registry.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal {
 
@@ -21,6 +22,9 @@ const KernelTable avx512ifma_table = {
     .hpke_schedule = avx512ifma::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx512ifma::x25519_prepare,
+    .x25519_prepared = avx512ifma::x25519_prepared,
+    .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 
 }  // namespace megaseal

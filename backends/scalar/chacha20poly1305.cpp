@@ -2,6 +2,7 @@
 // time.
 #include "backends/scalar/scalar.hpp"
 
+#include "backends/scalar/wipe_registers.hpp"
 #include "backends/scalar/word32.hpp"
 #include "backends/scalar/word64.hpp"
 #include "kernels/chacha20poly1305.hpp"
@@ -25,23 +26,27 @@ MEGASEAL_NOINLINE void stream_one(const StreamItem& item) {
 void chacha20poly1305_seal(const AeadTile* tile) {
   for (u32 i = 0; i < tile->num; i++) aead_seal_one<W32x4, W32x4, W64>(tile->items[i]);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 void chacha20poly1305_open(const AeadTile* tile) {
   for (u32 i = 0; i < tile->num; i++)
     if (!aead_open_one<W32x4, W32x4, W64>(tile->items[i])) tile->status[i] = u8(ItemStatus::auth_failed);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 void secretbox_seal(const AeadTile* tile) {
   for (u32 i = 0; i < tile->num; i++) secretbox_seal_one<W32x4, W32x4, W64>(tile->items[i]);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 void secretbox_open(const AeadTile* tile) {
   for (u32 i = 0; i < tile->num; i++)
     if (!secretbox_open_one<W32x4, W32x4, W64>(tile->items[i])) tile->status[i] = u8(ItemStatus::auth_failed);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 void hchacha20(const HChaCha20Tile* tile) {
@@ -49,11 +54,13 @@ void hchacha20(const HChaCha20Tile* tile) {
   for (; i + 3 <= tile->num; i += 3) hchacha20_rows<W32x4, 3>(tile->out, tile->keys, tile->nonces, i);
   for (; i < tile->num; i++) hchacha20_rows<W32x4, 1>(tile->out, tile->keys, tile->nonces, i);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 void chacha20_stream(const StreamTile* tile) {
   for (u32 i = 0; i < tile->num; i++) stream_one(tile->items[i]);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 }  // namespace megaseal::scalar

@@ -1,6 +1,7 @@
 // The portable backend's HKDF and HPKE key schedule.
 #include "backends/scalar/scalar.hpp"
 
+#include "backends/scalar/wipe_registers.hpp"
 #include "backends/scalar/word32.hpp"
 #include "kernels/hpke_schedule.hpp"
 #include "kernels/wipe_stack.hpp"
@@ -25,6 +26,7 @@ struct HashGroups {
       wipe_stack<5120>();
     else
       wipe_stack<2048>();
+    wipe_registers();
   }
 };
 

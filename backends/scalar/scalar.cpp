@@ -1,6 +1,7 @@
 #include "backends/scalar/scalar.hpp"
 
 #include "backends/registry.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal {
 
@@ -21,6 +22,9 @@ const KernelTable scalar_table = {
     .hpke_schedule = scalar::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = scalar::x25519_prepare,
+    .x25519_prepared = scalar::x25519_prepared,
+    .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 
 }  // namespace megaseal

@@ -6,6 +6,7 @@ namespace megaseal::scalar {
 
 #define X(slot, Tile) void slot(const Tile* tile);
 MEGASEAL_SLOTS(X)
+MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 
 }  // namespace megaseal::scalar

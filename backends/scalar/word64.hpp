@@ -47,6 +47,17 @@ struct W64 {
   static MEGASEAL_INLINE W64 load_lanes(const u8* p, size_t) { return {load_le64(p)}; }
   MEGASEAL_INLINE void store_lanes(u8* p, size_t) const { store_le64(p, v); }
 
+  /// 32 bytes -> four numbers; 16 bytes (lo, hi) to p[0].
+  static MEGASEAL_INLINE void load_keys(W64 (&q)[4], const u8* const* p) {
+    for (int i = 0; i < 4; i++) q[i] = load_lanes(p[0] + 8 * i, 0);
+  }
+  static MEGASEAL_INLINE void store_pairs(u8* const* p, W64 lo, W64 hi) {
+    store_le64(p[0], lo.v);
+    store_le64(p[0] + 8, hi.v);
+  }
+  MEGASEAL_INLINE void store(u64* p) const { *p = v; }
+  static MEGASEAL_INLINE void transpose(W64 (&)[1]) {}
+
   /// Bit K as a mask.
   template <int K>
   MEGASEAL_INLINE Mask bit() const {
@@ -75,11 +86,12 @@ struct W64 {
     for (int i = 0; i < N; i++) s.mask[i] = (index ^ splat(u64(i))).is_zero().m;
     return s;
   }
-  template <int N>
+  /// From eights that begin STRIDE apart.
+  template <int N, int STRIDE = 8>
   static MEGASEAL_INLINE W64 lookup(const u64* table, const Selector<N>& s) {
     u64 r = table[0] & s.mask[0];
 #pragma GCC unroll 32
-    for (int i = 1; i < N; i++) r |= table[i] & s.mask[i];
+    for (int i = 1; i < N; i++) r |= table[i / 8 * STRIDE + i % 8] & s.mask[i];
     return {r};
   }
 };

@@ -1,32 +1,15 @@
 // X25519 of the portable backend: one lane, radix 2^51.
 #include "kernels/x25519.hpp"
 
+#include "backends/scalar/field.hpp"
 #include "backends/scalar/scalar.hpp"
-#include "backends/scalar/word64.hpp"
+#include "backends/scalar/wipe_registers.hpp"
 #include "edwards25519_base_w4.hpp"
 #include "kernels/edwards25519_comb.hpp"
-#include "kernels/field_5x51.hpp"
-#include "kernels/safegcd.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {
 namespace {
-
-// A message alone bears its whole inversion: half the time of the power z^(p-2) makes 4 % of the slot's.
-struct Field : Field5x51<W64> {
-  /// 1/e, and 0 for 0. Pre: limbs below 2^54.
-  static MEGASEAL_INLINE Elem invert(const Elem& e) {
-    W words[4];
-    to_words(words, e);
-    u64 w[4] = {words[0].v, words[1].v, words[2].v, words[3].v};
-    Safegcd25519::invert(w);
-    for (int i = 0; i < 4; i++) words[i].v = w[i];
-    const Elem inverse = from_words(words);
-    wipe(words, sizeof words);
-    wipe(w, sizeof w);
-    return inverse;
-  }
-};
 
 using BaseComb = Comb<Field, 4, 64>;
 // 61 KB. Five-bit digits (100 KB) need a fifth fewer additions but read twice as many entries a look-up:
@@ -42,10 +25,12 @@ constexpr size_t dead_bytes = 4096;
 void x25519_shared(const X25519Tile* tile) {
   x25519_shared_tile<Field, inner_tile>(*tile);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 void x25519_public(const X25519Tile* tile) {
   x25519_public_tile<Field, BaseComb, inner_tile>(*tile, base_table);
   wipe_stack<dead_bytes>();
+  wipe_registers();
 }
 
 }  // namespace megaseal::scalar

@@ -21,6 +21,9 @@ const KernelTable shani_table = {
     .hpke_schedule = shani::hpke_schedule,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = nullptr,
+    .x25519_prepared = nullptr,
+    .prepared_bytes = {},
 };
 
 }  // namespace megaseal

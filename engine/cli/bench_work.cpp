@@ -61,7 +61,6 @@ class MessageWork : public Work {
         pairs_(engine, num_items),
         nonces_(random_bytes(num_items * kNonceLen)),
         aead_keys_{pairs_.secrets.data(), kKeyLen, nonces_.data(), kNonceLen} {
-    // Raw keys: a handle would remember its preparation, and be no stranger from the second batch on.
     recipients_.public_keys = pairs_.publics.data();
     recipients_.stride = kKeyLen;
     if (is_aead()) return;
@@ -150,6 +149,9 @@ class KeyWork : public Work {
     if (operation_ == MEGASEAL_OP_X25519_SHARED) {
       return agree(shared_, ours_.secrets, theirs_.publics.data(), kKeyLen);
     }
+    if (operation_ == MEGASEAL_OP_X25519_PREPARED) {
+      return agree(shared_, ours_.secrets, theirs_.publics.data(), 0);
+    }
     uint8_t* const publics = ours_.publics.data();
     uint8_t* const secrets = ours_.secrets.data();
     check(operation_ == MEGASEAL_OP_KEYGEN
@@ -164,6 +166,13 @@ class KeyWork : public Work {
     Bytes expected(num_ * kKeyLen);
     if (operation_ == MEGASEAL_OP_X25519_SHARED) {
       return agree(expected, theirs_.secrets, ours_.publics.data(), kKeyLen) == 0 && expected == shared_;
+    }
+    if (operation_ == MEGASEAL_OP_X25519_PREPARED) {  // by libsodium
+      for (size_t i = 0; i < num_; ++i) {
+        if (::crypto_scalarmult(&expected[i * kKeyLen], &ours_.secrets[i * kKeyLen], theirs_.publics.data()) != 0)
+          return false;
+      }
+      return expected == shared_;
     }
     const uint8_t base_point[kKeyLen] = {9};  // public keys by the other road, the ladder
     return agree(expected, ours_.secrets, base_point, 0) == 0 && expected == ours_.publics;
@@ -236,7 +245,7 @@ class ExportWork : public Work {
 }  // namespace
 
 bool takes_messages(megaseal_operation operation) {
-  return operation != MEGASEAL_OP_X25519_SHARED && operation != MEGASEAL_OP_X25519_PUBLIC &&
+  return operation != MEGASEAL_OP_X25519_SHARED && operation != MEGASEAL_OP_X25519_PREPARED && operation != MEGASEAL_OP_X25519_PUBLIC &&
          operation != MEGASEAL_OP_KEYGEN && operation != MEGASEAL_OP_HPKE_EXPORT;
 }
 
@@ -261,6 +270,7 @@ std::unique_ptr<Work> make_work(megaseal_engine* engine, megaseal_operation oper
     case MEGASEAL_OP_X25519_SHARED:
     case MEGASEAL_OP_X25519_PUBLIC:
     case MEGASEAL_OP_KEYGEN:
+    case MEGASEAL_OP_X25519_PREPARED:
       return std::make_unique<KeyWork>(engine, operation, num_items);
     case MEGASEAL_OP_HPKE_EXPORT:
       return std::make_unique<ExportWork>(engine, num_items);

@@ -24,7 +24,8 @@ class Work {
 bool takes_messages(megaseal_operation operation);
 
 /// Fresh random inputs for `num_items` messages of `len` bytes (keys alone, where takes_messages() says no).
-/// Every item has a key of its own: a message is sealed to a recipient whom the engine has not prepared for.
+/// Every item has a key of its own, and the engine no tables: a message is sealed to a recipient whom it has not prepared
+/// for. But for x25519_prepared: there all go to one, and the engine is one with tables.
 std::unique_ptr<Work> make_work(megaseal_engine* engine, megaseal_operation operation, size_t num_items,
                                 size_t len);
 

@@ -25,12 +25,12 @@ class OneScreen : public CLI::Formatter {
     return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
   }
   std::string make_usage(const CLI::App* app, std::string name) const override {
-    if (app->get_name() == "megaseal") return "Usage: megaseal VERB [OPTIONS]\n";
+    if (app->get_name() == "megaseal") return "Usage: megaseal VERB [OPTIONS]";
     std::string usage = "Usage: " + name + " [OPTIONS]";
     for (const CLI::Option* option :
          app->get_options([](const CLI::Option* o) { return o->get_positional(); }))
       usage += " [" + option->get_single_name() + "]...";
-    return usage + "\n";
+    return usage;  // what follows begins with a line feed, and 24 lines have no room for two
   }
 };
 
@@ -129,6 +129,9 @@ void add_seal(CLI::App& app, Options& options) {
                  "FILE");
   seal.add_option("--directory", options.directory, "Names for \"to\": {\"name\": …, \"key\": …}")
       ->type_name("DIR.ndjson");
+  seal.add_option("--prepared-cache", options.prepared_cache, "For tables of keys met often (default 32 MiB)")
+      ->type_name("BYTES")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40).description(""));
   add_stream_options(seal, options, "Pad messages to a multiple of N bytes");
 }
 

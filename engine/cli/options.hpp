@@ -43,6 +43,7 @@ struct Options {
   std::string rejects;
   bool skip_foreign = false;
   uint64_t max_record = 16 << 20;
+  uint64_t prepared_cache = MEGASEAL_PREPARED_CACHE_DEFAULT;  // seal: bytes for tables of recipients; 0: none
 
   std::vector<std::string> operations;  // bench: which; empty: all
   std::vector<uint64_t> sizes;          // bench: bytes of a message

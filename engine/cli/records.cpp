@@ -16,6 +16,14 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(0, last == text.npos ? 0 : last + 1);
 }
 
+// The value as it stands in the input; empty where something follows that does not belong there. The parser does not look
+// at values that it only skips: it would take `"msg":"a":…` and pass over whatever comes then.
+std::string_view raw_token(simdjson::ondemand::value& value) {
+  const std::string_view raw = value.raw_json_token();
+  const char next = raw.data()[raw.size()];  // at most the first byte of the padding
+  return next == ',' || next == '}' ? trimmed(raw) : std::string_view();
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // RFC 8259 §6. The parser reads numbers only into machine types, and an id may be larger than any.
@@ -78,7 +86,7 @@ std::string RecordParser::parse(Record& out, const Frame& frame) { return state_
 
 bool RecordParser::State::read_string(simdjson::ondemand::value& value, std::string_view& out_raw,
                                       std::string_view& out) {
-  out_raw = trimmed(value.raw_json_token());
+  out_raw = raw_token(value);
   if (out_raw.size() < 2 || out_raw.front() != '"' || out_raw.back() != '"') return false;
   const std::string_view inside = out_raw.substr(1, out_raw.size() - 2);
   if (std::memchr(inside.data(), '\\', inside.size()) == nullptr) {  // most are: no copy at all

@@ -24,11 +24,12 @@ namespace {
 
 }  // namespace
 
-Engine make_engine(const std::string& backend, uint32_t num_threads) {
+Engine make_engine(const std::string& backend, uint32_t num_threads, uint64_t cache_bytes) {
   megaseal_engine_options engine_options{};
   engine_options.struct_size = sizeof engine_options;
   engine_options.backend = backend.c_str();
   engine_options.num_threads = num_threads;
+  engine_options.prepared_cache_bytes = cache_bytes ? cache_bytes : MEGASEAL_PREPARED_CACHE_OFF;
   megaseal_engine* engine = nullptr;
   const megaseal_error error = megaseal_engine_create(&engine, &engine_options);
   if (error == MEGASEAL_ERROR_BACKEND_UNAVAILABLE) fail_backend(backend);
@@ -99,7 +100,7 @@ megaseal_batch Items::batch() {
 // ---------------------------------------------------------------------------------------------------------
 
 EngineCipher::EngineCipher(const Options& options)
-    : engine_(make_engine(options.backend, 1)),
+    : engine_(make_engine(options.backend, 1, options.verb == Verb::seal ? options.prepared_cache : 0)),
       format_(options.format),
       info_(options.info),
       psk_id_(options.psk_id) {

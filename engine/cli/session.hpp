@@ -10,7 +10,8 @@
 namespace megaseal::cli {
 
 /// Throws Failure (no_backend) where the backend asked for is unknown or not usable here.
-Engine make_engine(const std::string& backend, uint32_t num_threads);
+/// `cache_bytes`: for tables of recipients; 0: none.
+Engine make_engine(const std::string& backend, uint32_t num_threads, uint64_t cache_bytes = 0);
 inline Engine make_engine(const Options& options) { return make_engine(options.backend, options.threads); }
 
 /// The items of one call: inputs by pointer, results one after the other in an arena of our own. Reused.

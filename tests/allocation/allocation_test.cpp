@@ -1,64 +1,9 @@
 // After the first batches of a size, batch calls allocate nothing: on no thread, by no road (malloc and its kin,
 // and operator new, which comes down to them here).
-#include <atomic>
 #include <cstdlib>
 
+#include "tests/allocation/own_malloc.hpp"
 #include "tests/support/schemes.hpp"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MEGASEAL_OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define MEGASEAL_OWN_MALLOC 0
-#endif
-#endif
-#if !defined(MEGASEAL_OWN_MALLOC) && defined(__GLIBC__)
-#define MEGASEAL_OWN_MALLOC 1
-#elif !defined(MEGASEAL_OWN_MALLOC)
-#define MEGASEAL_OWN_MALLOC 0
-#endif
-
-namespace {
-std::atomic<bool> counting = false;
-std::atomic<size_t> allocations = 0;
-[[maybe_unused]] void count() {
-  if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
-}
-}  // namespace
-
-#if MEGASEAL_OWN_MALLOC
-// glibc keeps its own under these names, so that programs may put theirs in front; visible, so that shared libraries
-// (operator new is in one) find them too.
-#pragma GCC visibility push(default)
-extern "C" {
-void* __libc_malloc(size_t);
-void* __libc_calloc(size_t, size_t);
-void* __libc_realloc(void*, size_t);
-void* __libc_memalign(size_t, size_t);
-void* malloc(size_t n) {
-  count();
-  return __libc_malloc(n);
-}
-void* calloc(size_t n, size_t size) {
-  count();
-  return __libc_calloc(n, size);
-}
-void* realloc(void* p, size_t n) {
-  count();
-  return __libc_realloc(p, n);
-}
-void* memalign(size_t alignment, size_t n) {
-  count();
-  return __libc_memalign(alignment, n);
-}
-void* aligned_alloc(size_t alignment, size_t n) { return memalign(alignment, n); }
-int posix_memalign(void** out, size_t alignment, size_t n) {
-  *out = memalign(alignment, n);
-  return *out ? 0 : 12;  // ENOMEM
-}
-}
-#pragma GCC visibility pop
-#endif
 
 namespace megaseal::test {
 namespace {
@@ -92,17 +37,15 @@ constexpr size_t warm_up = 20, measured = 10;
 template <class Call>
 size_t allocations_of(const Call& call) {
   for (size_t i = 0; i < warm_up; ++i) call();
-  allocations = 0;
-  counting = true;
+  own_malloc::count();
   for (size_t i = 0; i < measured; ++i) call();
-  counting = false;
-  return allocations;
+  return own_malloc::counted();
 }
 
 class Allocation : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!MEGASEAL_OWN_MALLOC)
+    if (!own_malloc::is_here)
       GTEST_SKIP() << "malloc cannot be replaced in this build (sanitizers, other C libraries)";
   }
   Messages messages(size_t n, bool aad) {
@@ -236,6 +179,43 @@ TEST_F(Allocation, SealedBoxBatches) {
                 }),
                 0u)
           << n << " items opened";
+    }
+  }
+}
+
+// Recipients of all kinds: with tables, too rare for one, and more than the cache holds, so that tables come and go.
+TEST_F(Allocation, PreparedRecipients) {
+  const size_t n = 2000;
+  Bytes secrets(32 * n), publics(32 * n);
+  ASSERT_EQ(megaseal_keygen_batch(engine_.get(), publics.data(), secrets.data(), n), MEGASEAL_ERROR_NONE);
+  for (const size_t cache_bytes : {size_t(0), size_t(1) << 20}) {
+    megaseal_engine_options options = {};
+    options.struct_size = sizeof options;
+    options.num_threads = 3;
+    options.prepared_cache_bytes = cache_bytes;
+    megaseal_engine* made = nullptr;
+    ASSERT_EQ(megaseal_engine_create(&made, &options), MEGASEAL_ERROR_NONE);
+    const Engine engine(made);
+    if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty()) GTEST_SKIP() << "no backend has tables";
+    Bytes keys(32 * n);
+    Prepared prepared(messages(n, true), 48);
+    const megaseal_recipients to = {nullptr, 0, keys.data(), 32};
+    EXPECT_EQ(allocations_of([&] {
+                for (size_t i = 0; i < n; ++i) {
+                  const uint64_t bound = uint64_t(1) << (2 + random_.below(9));
+                  std::copy_n(&publics[32 * random_.below(bound)], 32, &keys[32 * i]);
+                }
+                EXPECT_EQ(megaseal_hpke_seal_batch(engine.get(), nullptr, nullptr, &prepared.batch, nullptr, &to),
+                          MEGASEAL_ERROR_NONE);
+                size_t have = 0;
+                EXPECT_EQ(megaseal_prepare_recipients(engine.get(), &have, 100, publics.data(), 32,
+                                                      MEGASEAL_PREPARED_AUTO),
+                          MEGASEAL_ERROR_NONE);
+              }),
+              0u);
+    EXPECT_GT(prepared_info(engine.get()).num_hits, 0u);
+    if (cache_bytes) {
+      EXPECT_GT(prepared_info(engine.get()).num_evictions, 0u);
     }
   }
 }

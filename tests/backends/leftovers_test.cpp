@@ -7,6 +7,8 @@
 
 #include "tests/support/backends.hpp"
 #include "tests/support/bytes.hpp"
+#include "tests/support/prepared.hpp"
+#include "tests/support/reference.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define MEGASEAL_OWN_STACK 0
@@ -275,6 +277,41 @@ TEST_P(Leftovers, X25519) {
     expect_nothing_left(needles, [&] { table().x25519_public(&tile); });
     expect_nothing_in_registers(needles, table().x25519_shared, tile);
     expect_nothing_in_registers(needles, table().x25519_public, tile);
+  }
+}
+
+/// What a comb makes of a clamped scalar: an eighth of it, and half of that.
+Bytes shifted(const Bytes& scalar, int bits) {
+  Bytes out(32);
+  for (size_t i = 0; i < 32; i++) out[i] = uint8_t((scalar[i] | (i < 31 ? scalar[i + 1] << 8 : 0)) >> bits);
+  return out;
+}
+
+TEST_P(Leftovers, X25519Prepared) {
+  MEGASEAL_NEEDS_SLOT(x25519_prepared);
+  Random random;
+  for (uint32_t size = 0; size < x25519_prepared_sizes; ++size) {
+    for (const size_t num : {1, 3, 64, 130}) {
+      const std::vector<Bytes> points = {reference::x25519_public(random.bytes(32)),
+                                         reference::x25519_public(random.bytes(32))};
+      const PreparedTables tables = prepare(table(), size, points);
+      const Bytes secrets = random.bytes(32 * num);
+      Bytes out(32 * num);
+      std::vector<X25519PreparedItem> items;
+      std::vector<Bytes> needles;
+      for (size_t i = 0; i < num; i++) {
+        const size_t who = i < num / 2 ? 0 : i % 2;
+        items.push_back({&secrets[32 * i], tables.tables[who].get(), &out[32 * i]});
+        if (i != 0 && i != num / 2 && i != num - 1) continue;
+        const Bytes secret(&secrets[32 * i], &secrets[32 * i] + 32);
+        const Bytes scalar = clamped(secret);
+        needles.insert(needles.end(), {secret, scalar, shifted(scalar, 3), shifted(scalar, 4),
+                                       reference::x25519(secret, points[who])});
+      }
+      const X25519PreparedTile tile = {uint32_t(num), size, items.data()};
+      expect_nothing_left(needles, [&] { table().x25519_prepared(&tile); });
+      expect_nothing_in_registers(needles, table().x25519_prepared, tile);
+    }
   }
 }
 

@@ -29,7 +29,22 @@ TEST(Registry, ScalarComesLastRunsEverywhereAndOffersEveryPrimitive) {
     EXPECT_NE(last.table->slot, nullptr) << #slot;                              \
   }
   MEGASEAL_SLOTS(X)
+  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
+}
+
+// Only the backend that built a table can read it.
+TEST(Registry, PreparedSlotsComeTogetherAndSayHowLargeTablesAre) {
+  for (const BackendRow& row : backend_rows()) {
+    if (!row.table) continue;
+    EXPECT_EQ(row.table->x25519_prepare == nullptr, row.table->x25519_prepared == nullptr) << row.name;
+    uint32_t before = 0;
+    for (const uint32_t bytes : row.table->prepared_bytes) {
+      EXPECT_EQ(bytes % 64, 0u) << row.name;
+      EXPECT_EQ(bytes > before, row.table->x25519_prepared != nullptr) << row.name;
+      before = bytes;
+    }
+  }
 }
 
 TEST(Registry, LibraryListsTheSameBackendsInTheSameOrder) {

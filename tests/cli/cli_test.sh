@@ -270,6 +270,19 @@ test_many_recipients_get_one_copy_each() {
   expect 1 "$megaseal" seal -R friends </dev/null
   contains err "friends: line 5"
 }
+test_tables_of_keys_change_nothing_but_the_time() {
+  key a
+  local i cache
+  for i in {1..2000}; do printf '{"msg":"message %d"}\n' "$i"; done >in
+  for cache in "" "--prepared-cache 0" "--prepared-cache 1" "--prepared-cache=300000"; do
+    expect 0 "$megaseal" seal $cache -r "$(public a)" -o sealed in
+    expect 0 "$megaseal" open -i a.pem sealed
+    same "$(grep -o '"msg":.*' out | sha256sum)" "$(sed 's/^{//' in | sha256sum)"
+  done
+  expect 2 "$megaseal" seal --prepared-cache x -r "$(public a)" in
+  expect 2 "$megaseal" seal --prepared-cache -1 -r "$(public a)" in
+  expect 2 "$megaseal" open --prepared-cache 0 -i a.pem sealed
+}
 test_directory() {
   key a
   key b
@@ -423,6 +436,8 @@ test_bad_records_are_rejected_and_the_rest_is_done() {
     '{"msg":1}|"msg" is not a valid string'
     '{"msg":"\x"}|"msg" is not a valid string'
     '{"msg":"\ud800"}|"msg" is not a valid string'
+    '{"msg":"x":"y","to":"z"}|"msg" is not a valid string'
+    '{"msg":"x","id":1:2}|"id" is not a string, a number, true, false or null'
     '{"msg":"x","msg":"y"}|"msg" is given twice'
     '{"msg":"x","msg_b64":"eA=="}|"msg" is given twice'
     '{"msg_b64":"e"}|"msg_b64" is not base64'

@@ -34,10 +34,10 @@ TEST(EngineArguments, CreateRefusesWhatItCannotServe) {
     EXPECT_EQ(megaseal_engine_create(&engine, &options), expected);
     EXPECT_EQ(engine, nullptr);
   };
-  expect_error({0, nullptr, 0}, MEGASEAL_ERROR_ARGUMENT);
-  expect_error({sizeof(megaseal_engine_options), nullptr, 1025}, MEGASEAL_ERROR_ARGUMENT);
-  expect_error({sizeof(megaseal_engine_options), "abacus", 1}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
-  expect_error({sizeof(megaseal_engine_options), "Scalar", 1}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
+  expect_error({0, nullptr, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
+  expect_error({sizeof(megaseal_engine_options), nullptr, 1025, 0}, MEGASEAL_ERROR_ARGUMENT);
+  expect_error({sizeof(megaseal_engine_options), "abacus", 1, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
+  expect_error({sizeof(megaseal_engine_options), "Scalar", 1, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
 }
 
 TEST(EngineArguments, DefaultsAndTheMostThreads) {
@@ -56,6 +56,8 @@ TEST(EngineArguments, QueriesOfNothing) {
   EXPECT_EQ(megaseal_recommended_batch(nullptr, MEGASEAL_OP_HPKE_SEAL), 0u);
   EXPECT_EQ(megaseal_recommended_batch(engine.get(), megaseal_operation(1000)), 0u);
   for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op) {
+    EXPECT_NE(megaseal_operation_name(megaseal_operation(op)), nullptr);
+    if (op == MEGASEAL_OP_X25519_PREPARED) continue;  // the one that may be offered by nobody
     EXPECT_GT(megaseal_recommended_batch(engine.get(), megaseal_operation(op)), 0u);
     EXPECT_NE(megaseal_backend_name(engine.get(), megaseal_operation(op)), nullptr);
   }

@@ -14,7 +14,7 @@ const KernelTable* table_of(const std::string& name) {
 /// What an engine forced to `name` must report for an operation that is one slot.
 void expect_served_by(const megaseal_engine* engine, megaseal_operation operation, const std::string& name,
                       bool has) {
-  EXPECT_EQ(std::string(megaseal_backend_name(engine, operation)), has ? name : "scalar")
+  EXPECT_EQ(backend_name(engine, operation), has ? name : "scalar")
       << megaseal_operation_name(operation);
 }
 
@@ -27,7 +27,8 @@ TEST_P(ForcedBackend, ServesWhatItHasAndScalarTheRest) {
   expect_served_by(engine.get(), MEGASEAL_OP_X25519_SHARED, name(), table().x25519_shared);
   expect_served_by(engine.get(), MEGASEAL_OP_X25519_PUBLIC, name(), table().x25519_public);
   for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op) {
-    const std::string served = megaseal_backend_name(engine.get(), megaseal_operation(op));
+    const std::string served = backend_name(engine.get(), op);
+    if (op == MEGASEAL_OP_X25519_PREPARED && served.empty()) continue;
     for (size_t begin = 0; begin <= served.size();) {
       const size_t end = std::min(served.find('+', begin), served.size());
       const std::string part = served.substr(begin, end - begin);

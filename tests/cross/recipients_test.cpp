@@ -2,6 +2,8 @@
 // counts; key text.
 #include <gtest/gtest.h>
 
+#include <cctype>
+
 #include "tests/support/batch.hpp"
 #include "tests/support/handles.hpp"
 #include "tests/support/points.hpp"
@@ -196,6 +198,26 @@ TEST(KeyText, PublicKeysGoThereAndBack) {
     EXPECT_EQ(megaseal_public_key_from_text(back.data(), bad.data(), bad.size()), MEGASEAL_ERROR_KEY_FORMAT)
         << bad;
     EXPECT_TRUE(all_zero(back));
+    // Cut off at the length of base64, most are keys in base64 as well.
+    for (const size_t len : {43, 44})
+      EXPECT_EQ(megaseal_public_key_from_text(back.data(), lower.data(), len), MEGASEAL_ERROR_KEY_FORMAT);
+  }
+}
+
+// libsodium 1.0.18 takes the first two for '+' and '/', and passes over the third.
+TEST(KeyText, BytesBeyondAsciiAreNoBase64) {
+  Bytes back(32);
+  for (const char beyond : {'\xd5', '\xd1', '\0'}) {
+    std::string text(43, 'B');
+    text[7] = beyond;
+    EXPECT_EQ(megaseal_public_key_from_text(back.data(), text.data(), text.size()), MEGASEAL_ERROR_KEY_FORMAT);
+    char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
+    megaseal_secret_key_to_pem(pem, make_secret_key(Bytes(32, 1)).get());
+    std::string file = pem;
+    beyond ? void(file[70] = beyond) : void(file.insert(70, 1, beyond));
+    megaseal_secret_key* key = nullptr;
+    EXPECT_EQ(megaseal_secret_key_from_pem(&key, nullptr, file.data(), file.size()), MEGASEAL_ERROR_KEY_FORMAT);
+    EXPECT_EQ(key, nullptr);
   }
 }
 

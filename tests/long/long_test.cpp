@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/support/backends.hpp"
+#include "tests/support/prepared.hpp"
 #include "tests/support/reference.hpp"
 #include "tests/support/schemes.hpp"
 #include "tests/support/slots.hpp"
@@ -84,6 +85,24 @@ TEST_P(Long, X25519RandomPublicKeysAgainstLibsodium) {
     const X25519Result result = run_x25519(table().x25519_public, secrets, {}, 64);
     for (size_t i = 0; i < 64; ++i)
       EXPECT_EQ(result.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
+  });
+}
+
+// Half of the random points are on the twist, and have no table; the others take two items each.
+TEST_P(Long, X25519PreparedRandomAgainstLibsodium) {
+  MEGASEAL_LONG;
+  MEGASEAL_NEEDS_SLOT(x25519_prepared);
+  std::atomic<uint32_t> rounds{0};
+  on_all_cores([&](const std::vector<Bytes>& secrets, const std::vector<Bytes>& points) {
+    const PreparedTables tables = prepare(table(), rounds++ % x25519_prepared_sizes, points);
+    std::vector<size_t> who;
+    for (size_t i = 0; i < 64 && who.size() < 64; ++i)
+      if (tables.has_table[i]) who.insert(who.end(), std::min<size_t>(2, 64 - who.size()), i);
+    const std::vector<Bytes> used(secrets.begin(), secrets.begin() + ptrdiff_t(who.size()));
+    const std::vector<Bytes> out = shared_prepared(table(), tables, used, who);
+    for (size_t i = 0; i < who.size(); ++i)
+      EXPECT_EQ(out[i], reference::x25519(used[i], points[who[i]]))
+          << "secret " << to_hex(used[i]) << ", point " << to_hex(points[who[i]]);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/field_5x51.hpp"
 #include "kernels/x25519.hpp"
+#include "prepared_bounds.hpp"
 
 namespace megaseal::proof {
 namespace {
@@ -38,14 +39,11 @@ TEST(CurveBounds, X25519Public) {
   expect_proved(80'000);
 }
 
-// A comb with fewer rows doubles between them.
-TEST(CurveBounds, CombWithDoublings) {
-  using Few = Comb<Field, 4, 64, 8>;
-  static constexpr Few::Table table = Few::pack(edwards25519_base_w4);
-  u8 bytes[32] = {};
-  const X25519Tile tile{.num = 1, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
-  x25519_public_tile<Field, Few, 1>(tile, table);
-  expect_proved(40'000);
+TEST(CurveBounds, X25519Prepared) {
+  for (u32 size = 0; size < x25519_prepared_sizes; size++) {
+    run_prepared<Field>(size);
+    expect_proved(100'000);
+  }
 }
 
 // Negative control: factors one bit too wide must be reported.
@@ -53,6 +51,19 @@ TEST(CurveBounds, PlantedDefectIsReported) {
   Field::Elem wide;
   for (auto& limb : wide.l) limb = {0, u64(1) << 55};
   Field::mul(wide, wide);
+  EXPECT_FALSE(Ledger::get().failures.empty());
+  Ledger::get() = {};
+}
+
+// And table entries that are not tight.
+struct LooseProducts : Field {
+  static Biased mul_biased(const Elem& a, const Elem& b) {
+    const Prod p = Field::mul(a, b);
+    return Field::add(p, p);
+  }
+};
+TEST(CurveBounds, PlantedDefectInTablesIsReported) {
+  run_prepared<LooseProducts>(0);
   EXPECT_FALSE(Ledger::get().failures.empty());
   Ledger::get() = {};
 }

@@ -26,6 +26,12 @@ struct IntervalReal {
     need(lo >= -offset && hi <= offset, "limb from -2^51 to 2^51");
     return {u64(lo + offset), u64(hi + offset)};
   }
+  /// In watched memory a double is its value above 2^60.
+  static constexpr int64_t memory_offset = int64_t(1) << 60;
+  IntervalWord bits() const { return {u64(lo + memory_offset), u64(hi + memory_offset)}; }
+  static IntervalReal from_bits(IntervalWord bits) {
+    return {int64_t(bits.lo) - memory_offset, int64_t(bits.hi) - memory_offset};
+  }
   template <int N>
   static IntervalReal lookup(const u64* table, const IntervalWord::Selector<N>&) {
     IntervalReal r = splat(__builtin_bit_cast(double, table[0]));

@@ -5,10 +5,12 @@
 // Operations that wrap on purpose carry other names (wrap_add, shl_bits) and give the full interval where they may.
 #pragma once
 #include <cstdio>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "kernels/base.hpp"
+#include "kernels/table_use.hpp"
 
 MEGASEAL_KERNELS_BEGIN
 
@@ -31,6 +33,29 @@ inline void need(bool holds, const char* what) { Ledger::get().need(holds, what)
 
 /// The largest number with as many bits as x.
 inline u64 all_ones(u64 x) { return x == 0 ? 0 : ~u64(0) >> __builtin_clzll(x); }
+
+/// Memory that may hold intervals: where a kernel writes a table and reads it again.
+struct Memory {
+  struct Interval {
+    u64 lo, hi;
+  };
+  const u64 *begin = nullptr, *end = nullptr;
+  std::map<const u64*, Interval> written;
+  static Memory& get() {
+    static Memory memory;
+    return memory;
+  }
+  void watch(const u64* first, size_t num) {
+    begin = first, end = first + num;
+    written.clear();
+  }
+  bool watches(const u64* p) const { return p >= begin && p < end; }
+  Interval read(const u64* p) const {
+    const auto found = written.find(p);
+    need(found != written.end(), "only what was written is read");
+    return found == written.end() ? Interval{0, ~u64(0)} : found->second;
+  }
+};
 
 struct IntervalWord {
   static constexpr int lanes = 1;
@@ -101,12 +126,21 @@ struct IntervalWord {
 
   // ---- What a vector's 64-bit word has: here with a single lane ----
 
-  /// Numbers in memory are public here (lengths, positions, masks of lanes): points.
-  static IntervalWord load(const u64* p) { return splat(*p); }
+  /// Numbers in memory are public here (lengths, positions, masks of lanes): points, but for those of watched memory.
+  static IntervalWord load(const u64* p) {
+    if (!Memory::get().watches(p)) return splat(*p);
+    const auto interval = Memory::get().read(p);
+    return {interval.lo, interval.hi};
+  }
   void store(u64* p) const {
+    if (Memory::get().watches(p)) {
+      Memory::get().written[p] = {lo, hi};
+      return;
+    }
     need(lo == hi, "only known numbers are stored");
     *p = lo;
   }
+  static void transpose(IntervalWord (&)[1]) {}
   friend void pin(IntervalWord&) {}
   friend void in_memory(IntervalWord&) {}
   /// Messages and keys may be anything.
@@ -178,11 +212,21 @@ struct IntervalWord {
     need(index.hi < N, "table index < number of entries");
     return {};
   }
-  template <int N>
+  template <int N, int STRIDE = 8>
   static IntervalWord lookup(const u64* table, const Selector<N>&) {
-    IntervalWord r = splat(table[0]);
-    for (int i = 1; i < N; i++) r = select(Mask{}, r, splat(table[i]));
+    IntervalWord r = load(table);
+    for (int i = 1; i < N; i++) r = select(Mask{}, r, load(table + i / 8 * STRIDE + i % 8));
     return r;
+  }
+  template <int NUM, int LANES>
+  static void lookup_apart(IntervalWord (&out)[NUM], const TableUse<LANES>& use, size_t at, IntervalWord index) {
+    need(index.hi < 16, "table index < number of entries");
+    for (int n = 0; n < NUM; n++) {
+      out[n] = load(use.table[0] + at + 8 * n);
+      for (int t = 0; t < use.num; t++)
+        for (int i = 0; i < 16; i++)
+          out[n] = select(Mask{}, out[n], load(use.table[t] + at + i / 8 * 8 * NUM + 8 * n + i % 8));
+    }
   }
 };
 

@@ -12,6 +12,7 @@
 #include "kernels/field_5x51_madd.hpp"
 #include "kernels/x25519_across.hpp"
 #include "kernels/x25519_pair.hpp"
+#include "prepared_bounds.hpp"
 
 namespace megaseal::proof {
 namespace {
@@ -29,6 +30,9 @@ void expect_reported() {
   EXPECT_FALSE(Ledger::get().failures.empty());
   Ledger::get() = {};
 }
+
+const Signs<IntervalWord> any_signs = {{IntervalWord::any(), IntervalWord::any(), IntervalWord::any(),
+                                        IntervalWord::any(), IntervalWord::any()}};
 
 // The slots themselves, from bytes to bytes: three items, so that two go side by side and one by itself.
 template <class F, class Ladders = LadderSingly<F>>
@@ -50,14 +54,6 @@ void run_public() {
   static constexpr typename BaseComb::Table table = BaseComb::pack(edwards25519_base_w6);
   run_public<F, BaseComb>(table);
 }
-template <class F>
-void run_comb_with_doublings() {
-  using Few = Comb<F, 6, 44, 4>;
-  static constexpr typename Few::Table table = {};
-  u8 bytes[32] = {};
-  const X25519Tile tile{.num = 1, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
-  x25519_public_tile<F, Few, 1>(tile, table);
-}
 
 TEST(MaddCurveBounds, X25519Shared) {
   run_shared<Madd>();
@@ -71,12 +67,31 @@ TEST(MaddCurveBounds, X25519Public) {
   run_public<Madd>();
   expect_proved(80'000);
 }
-TEST(MaddCurveBounds, CombWithDoublings) {
-  run_comb_with_doublings<Madd>();
-  expect_proved(40'000);
+TEST(MaddCurveBounds, X25519Prepared) {
+  for (u32 size = 0; size < x25519_prepared_sizes; size++) {
+    run_prepared<Madd>(size);
+    expect_proved(100'000);
+  }
+  run_entry_of_two_tables<Madd>(any_signs);
+  expect_proved(500);
 }
 
-// Negative controls: each leaves out one thing that the bounds rest on.
+// Negative controls: entries that no table has, and entries that nobody wrote.
+TEST(MaddCurveBounds, WrongEntriesAreReported) {
+  run_prepared<Madd>(0);
+  const u64* const table = Memory::get().begin;
+  const TableUse<2> use = {.of_lane = {table, table}, .num = 2, .table = {table, table}, .lanes = {1, 2}};
+  IntervalWord limbs[15];
+  IntervalWord::lookup_apart(limbs, use, 0, IntervalWord{0, 15});
+  expect_proved(100);
+  IntervalWord::lookup_apart(limbs, use, 0, IntervalWord{0, 16});
+  expect_reported();
+  Memory::get().watch(table, sizeof(PreparedRow) / 8 * 2);
+  run_entry_of_two_tables<Madd>(any_signs);
+  expect_reported();
+}
+
+// Each leaves out one thing that the bounds rest on.
 struct NoCarry : Madd {
   static Elem norm(const Prod& a) { return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4]}}; }
 };
@@ -104,6 +119,12 @@ TEST(MaddCurveBounds, PlantedDefectsAreReported) {
   expect_reported();
   run_shared<NoBiasInSquares>();
   expect_reported();
+  run_prepared<NoCarry>(0);
+  expect_reported();
+  run_prepared<SmallBias>(0);
+  expect_reported();
+  run_prepared<NoBias>(0);
+  expect_reported();
 }
 
 TEST(FmaCurveBounds, X25519Shared) {
@@ -120,9 +141,13 @@ TEST(FmaCurveBounds, X25519PublicWithFiveBitDigits) {
   run_public<Fma, BaseComb>(table);
   expect_proved(80'000);
 }
-TEST(FmaCurveBounds, CombWithDoublings) {
-  run_comb_with_doublings<Fma>();
-  expect_proved(40'000);
+TEST(FmaCurveBounds, X25519Prepared) {
+  for (u32 size = 0; size < x25519_prepared_sizes; size++) {
+    run_prepared<Fma>(size);
+    expect_proved(100'000);
+  }
+  run_entry_of_two_tables<Fma>(any_signs);
+  expect_proved(500);
 }
 
 TEST(FmaCurveBounds, X25519SharedAcrossLanes) {
@@ -194,6 +219,12 @@ TEST(FmaCurveBounds, PlantedDefectsAreReported) {
   run_shared<FmaNoBiasInSquares>();
   expect_reported();
   run_shared<FmaUncentredDenominators>();
+  expect_reported();
+  run_prepared<FmaNoCentre>(0);
+  expect_reported();
+  run_prepared<FmaNoBias>(0);
+  expect_reported();
+  run_prepared<FmaUncentredDenominators>(0);
   expect_reported();
   FmaSmallBiasAcrossLanes::Elem result;
   LadderAcross<FmaSmallBiasAcrossLanes>::run(result, FmaSmallBiasAcrossLanes::small(9), {});

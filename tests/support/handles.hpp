@@ -38,6 +38,19 @@ inline Engine make_engine(const std::string& backend = "", uint32_t num_threads 
   return Engine(engine);
 }
 
+/// "" for an operation that no backend offers.
+inline std::string backend_name(const megaseal_engine* engine, int operation) {
+  const char* const name = megaseal_backend_name(engine, megaseal_operation(operation));
+  return name ? name : "";
+}
+
+inline megaseal_prepared_info prepared_info(const megaseal_engine* engine) {
+  megaseal_prepared_info info = {};
+  info.struct_size = sizeof info;
+  throw_on(megaseal_engine_prepared_info(engine, &info), "megaseal_engine_prepared_info");
+  return info;
+}
+
 inline Recipient make_recipient(const Bytes& public_key) {
   megaseal_recipient* recipient = nullptr;
   throw_on(megaseal_recipient_create(&recipient, public_key.data()), "megaseal_recipient_create");

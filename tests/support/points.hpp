@@ -67,4 +67,25 @@ inline std::vector<Bytes> small_points() {
   return out;
 }
 
+/// B + T and R + T for a random R of prime order and every T != 0 with 8 T = 0: on the curve, not of low order, and not
+/// what a clamped scalar makes. (Computed with affine formulas for y^2 = x^3 + 486662 x^2 + x.)
+inline std::vector<Bytes> with_torsion() {
+  return {
+      from_hex("bb72312170e8156f7a836313f85bee9b1fdce926ba9804a29e8d137ec67f2533"),
+      from_hex("bdaa2fc8fee1947ef8edb214ae95f0bbe2485d23b9a0c7ad34ab7ce2eecdae1e"),
+      from_hex("34fc6cb7c8de58977770d95216ccdc6c8590becd919c07599414563b4ba4470f"),
+      from_hex("12c7711cc7711cc7711cc7711cc7711cc7711cc7711cc7711cc7711cc7711c47"),
+      from_hex("34da75aaa36589a450f3909138b0e8f74d2bc9b6ece81aeca9e9920ace660f1e"),
+      from_hex("9082d437011e6b8107124deb516a0f441db7a2dc465f3852cb54831d11325121"),
+      from_hex("d8861aa2787ad9268b7474b682e3bec3ce369a1e5e3147a26d377cfd20b5df75"),
+      from_hex("f9b007c2b888c807face6c6de675d3452da21575b01cdc0c009dfd67b052a313"),
+      from_hex("a41b74bfb28c46a743b4d6f04f39b77081af2597693c163efda076267e2ae023"),
+      from_hex("cd94f41adfb07742cc93b31ecc1f33900ea84a8cb26b68488caf497d311cc461"),
+      from_hex("65d0fadf819df0f072d689a6d68cfcf8831d4dfc9a435289d09e4f6f233a010a"),
+      from_hex("4a79f7cd371f14743a680a08c4d20b7bce87164fd833646f8cb34f3c75aafb53"),
+      from_hex("13e5bd80ae15842f451d37b283fd493485e47765797aaf4518a3010d3d044962"),
+      from_hex("a781075c07fa252a205cbbed242655cf127a325c57c8001bba5d49474aac8f35"),
+  };
+}
+
 }  // namespace megaseal::test

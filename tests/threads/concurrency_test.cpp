@@ -1,4 +1,6 @@
 // Every handle from several threads at once: engines, recipients, keys, contexts; engines made and destroyed meanwhile.
+#include <sodium.h>
+
 #include <atomic>
 #include <barrier>
 #include <set>
@@ -144,6 +146,47 @@ TEST(Concurrency, EnginesAndKeysComeAndGo) {
     }
   });
   EXPECT_EQ(wrong, 0);
+}
+
+TEST(Concurrency, TablesComeAndGoWhileOthersReadThem) {
+  // Room for a few tables, and callers who want many: made by the engine as it sees fit, and on demand.
+  megaseal_engine_options options = {};
+  options.struct_size = sizeof options;
+  options.num_threads = 2;
+  options.prepared_cache_bytes = 256 << 10;
+  megaseal_engine* made = nullptr;
+  ASSERT_EQ(megaseal_engine_create(&made, &options), MEGASEAL_ERROR_NONE);
+  const Engine engine(made);
+  if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty()) GTEST_SKIP() << "no backend has tables";
+  const size_t num_keys = 100, num = 300;
+  Bytes publics(32 * num_keys), secrets(32 * num_keys), expected(32 * num_keys);
+  ASSERT_EQ(megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), num_keys), MEGASEAL_ERROR_NONE);
+  const Bytes secret = Random().bytes(32);
+  for (size_t k = 0; k < num_keys; ++k)
+    ASSERT_EQ(crypto_scalarmult(&expected[32 * k], secret.data(), &publics[32 * k]), 0);
+  std::atomic<int> wrong = 0;
+  together([&](size_t caller) {
+    Random random(caller + 5);
+    Bytes points(32 * num), out(32 * num);
+    std::vector<size_t> to(num);
+    for (int round = 0; round < 20; ++round) {
+      const uint64_t among = round % 3 == 0 ? 10 : num_keys;
+      for (size_t i = 0; i < num; ++i) {
+        to[i] = random.below(among);
+        std::copy_n(&publics[32 * to[i]], 32, &points[32 * i]);
+      }
+      wrong += megaseal_x25519_batch(engine.get(), out.data(), nullptr, nullptr, num, secret.data(), 0, points.data(),
+                                     32) != MEGASEAL_ERROR_NONE;
+      for (size_t i = 0; i < num; ++i)
+        wrong += !std::equal(&out[32 * i], &out[32 * i] + 32, &expected[32 * to[i]]);
+      wrong += megaseal_prepare_recipients(engine.get(), nullptr, 10, &publics[32 * random.below(num_keys - 10)], 32,
+                                           megaseal_prepared_size(round % 4)) != MEGASEAL_ERROR_NONE;
+      wrong += prepared_info(engine.get()).used_bytes > options.prepared_cache_bytes;
+    }
+  });
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(prepared_info(engine.get()).num_hits, 0u);
+  EXPECT_GT(prepared_info(engine.get()).num_evictions, 0u);
 }
 
 TEST(Concurrency, QueriesFromSeveralThreads) {

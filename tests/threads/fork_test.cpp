@@ -2,6 +2,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/support/backends.hpp"
 #include "tests/support/schemes.hpp"
 
@@ -100,6 +103,42 @@ TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
     return Bytes{uint8_t(ok)};
   });
   EXPECT_EQ(done, Bytes{1});
+}
+
+TEST(ForkPrepared, TheChildHasTheParentsTablesAndMakesItsOwn) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  const Engine engine = make_engine("", 4);
+  if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty()) GTEST_SKIP() << "no backend has tables";
+  const size_t num = 400;
+  Bytes publics(32 * num), secrets(32 * num);
+  ASSERT_EQ(megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), num), MEGASEAL_ERROR_NONE);
+  const auto agree = [&](size_t first, uint32_t recipients) {
+    Bytes out(32 * num), points(32 * num);
+    for (size_t i = 0; i < num; ++i) std::copy_n(&publics[32 * (first + i % recipients)], 32, &points[32 * i]);
+    if (megaseal_x25519_batch(engine.get(), out.data(), nullptr, nullptr, num, secrets.data(), 32, points.data(),
+                              32) != MEGASEAL_ERROR_NONE)
+      out.clear();
+    return out;
+  };
+  // In the parent other threads are at it, and may be in the middle of anything when the child is made.
+  std::atomic<bool> stop = false;
+  std::thread busy([&] {
+    for (size_t i = 0; !stop; i = (i + 7) % (num - 20)) agree(i, 20);
+  });
+  const Bytes old_ones = agree(0, 20), new_ones = agree(300, 30);
+  for (int i = 0; i < 20; ++i) {
+    const Bytes in_the_child = in_child([&] {
+      const uint64_t hits = prepared_info(engine.get()).num_hits;
+      const bool same = agree(0, 20) == old_ones && agree(300, 30) == new_ones && agree(300, 30) == new_ones;
+      return Bytes{uint8_t(same), uint8_t(prepared_info(engine.get()).num_hits > hits)};
+    });
+    EXPECT_EQ(in_the_child, (Bytes{1, 1}));
+  }
+  stop = true;
+  busy.join();
+  EXPECT_EQ(agree(0, 20), old_ones) << "and the parent goes on";
 }
 
 TEST(ForkContext, ASenderMadeBeforeTheForkSealsInTheParentAlone) {

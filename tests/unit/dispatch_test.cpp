@@ -7,6 +7,7 @@
 #include "engine/dispatch.hpp"
 #include "engine/tiles.hpp"
 #include "engine/workspace.hpp"
+#include "tests/support/fake_tables.hpp"
 #include "tests/support/schemes.hpp"
 
 namespace megaseal::test {
@@ -55,7 +56,7 @@ KernelTable one_cipher() {
 }
 
 Engine engine_over(std::span<const BackendRow> rows, const char* backend = nullptr) {
-  const megaseal_engine_options options = {sizeof options, backend, 2};
+  const megaseal_engine_options options = {sizeof options, backend, 2, 0};
   megaseal_engine* engine = nullptr;
   throw_on(testing::engine_create(&engine, &options, rows), "engine_create");
   return Engine(engine);
@@ -112,6 +113,46 @@ TEST(Dispatch, AForcedBackendServesWhatItHasAndScalarAloneTheRest) {
   EXPECT_STREQ(megaseal_backend_name(engine_over(rows, "scalar").get(), MEGASEAL_OP_HPKE_SEAL), "scalar");
 }
 
+TEST(Dispatch, TablesAreThoseOfTheBackendThatServesX25519) {
+  // A curve without tables before one with them: nobody's tables are read, as no other backend's would fit the ladder
+  // they are weighed against.
+  KernelTable curve = scalar_table, tables = FakeTables::table();
+  curve.name = "curve";
+  curve.x25519_prepare = nullptr;
+  curve.x25519_prepared = nullptr;
+  const BackendRow without[] = {{"curve", &curve, ""}, {"scalar", &tables, ""}};
+  const Engine engine = engine_over(without);
+  EXPECT_EQ(backend_name(engine.get(), MEGASEAL_OP_X25519_SHARED), "curve");
+  EXPECT_EQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED), nullptr);
+  EXPECT_EQ(megaseal_recommended_batch(engine.get(), MEGASEAL_OP_X25519_PREPARED), 0u);
+  EXPECT_EQ(prepared_info(engine.get()).capacity_bytes, 0u);
+  EXPECT_EQ(prepared_info(engine.get()).table_bytes[0], 0u);
+
+  // And the other way round: both slots of the first, never one of each.
+  KernelTable first = FakeTables::table();
+  first.name = "first";
+  const BackendRow with[] = {{"first", &first, ""}, {"scalar", &scalar_table, ""}};
+  const Engine other = engine_over(with);
+  EXPECT_EQ(backend_name(other.get(), MEGASEAL_OP_X25519_PREPARED), "first");
+  EXPECT_EQ(prepared_info(other.get()).table_bytes[0], FakeTables::bytes[0]);
+
+  // One slot alone serves nobody.
+  first.x25519_prepared = nullptr;
+  EXPECT_NE(backend_name(engine_over(with).get(), MEGASEAL_OP_X25519_PREPARED), "first");
+}
+
+TEST(Dispatch, ABackendOfWholeTilesSealsWithoutTables) {
+  KernelTable whole = whole_tiles();
+  const KernelTable tables = FakeTables::table();
+  const BackendRow rows[] = {{"whole", &whole, ""}, {"scalar", &tables, ""}};
+  const Engine engine = engine_over(rows);
+  seal_calls = 0;
+  for (int round = 0; round < 4; ++round)
+    ASSERT_TRUE(scheme("Hpke").seal(engine.get(), Layout::packed, first_items(200)).ok());
+  EXPECT_GT(seal_calls, 0);
+  EXPECT_EQ(prepared_info(engine.get()).num_builds, 0u);
+}
+
 TEST(Dispatch, SaysWhyABackendCannotBeUsed) {
   const KernelTable cipher = one_cipher();
   const BackendRow rows[] = {
@@ -123,7 +164,7 @@ TEST(Dispatch, SaysWhyABackendCannotBeUsed) {
   EXPECT_EQ(states[1].state, MEGASEAL_BACKEND_UNSUPPORTED);
   EXPECT_NE(states[1].reason.find("abacus9"), std::string::npos) << states[1].reason;
   for (const char* name : {"absent", "cipher"}) {
-    const megaseal_engine_options options = {sizeof options, name, 1};
+    const megaseal_engine_options options = {sizeof options, name, 1, 0};
     megaseal_engine* engine = nullptr;
     EXPECT_EQ(testing::engine_create(&engine, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE) << name;
   }

@@ -28,6 +28,13 @@ void spoil(const HChaCha20Tile& tile) {
 void spoil(const X25519Tile& tile) {
   if (tile.num > 0) tile.out[32 * tile.num - 1] ^= 1;
 }
+// Every table alike, as a wrong kernel would.
+void spoil(const X25519PrepareTile& tile) {
+  for (uint32_t i = 0; i < tile.num; ++i) tile.tables[i][0] ^= 1;
+}
+void spoil(const X25519PreparedTile& tile) {
+  if (tile.num > 0) tile.items[tile.num - 1].out[31] ^= 1;
+}
 void spoil(const HkdfExtractTile& tile) {
   if (tile.num > 0) tile.items[tile.num - 1].prk[31] ^= 1;
 }
@@ -64,6 +71,7 @@ X(x25519_public, X25519Tile)
 X(hkdf_extract, HkdfExtractTile)
 X(hkdf_expand, HkdfExpandTile)
 X(hpke_schedule, HpkeScheduleTile)
+MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 void hpke_seal(const HpkeTile* tile) {
   Workspace workspace(tile->num);
@@ -82,6 +90,7 @@ namespace broken {
     spoil(*tile);               \
   }
 MEGASEAL_SLOTS(X)
+MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 }  // namespace broken
 
@@ -92,7 +101,9 @@ KernelTable sound_table() {
   table.tile_items = 64;
 #define X(slot, Tile) table.slot = sound::slot;
   MEGASEAL_SLOTS(X)
+  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
+  std::copy_n(scalar_table.prepared_bytes, x25519_prepared_sizes, table.prepared_bytes);
   return table;
 }
 
@@ -102,7 +113,7 @@ struct Planted {
 };
 const Planted planted[] = {
 #define X(slot, Tile) {#slot, [](KernelTable& table) { table.slot = broken::slot; }},
-    MEGASEAL_SLOTS(X)
+    MEGASEAL_SLOTS(X) MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 };
 
@@ -122,6 +133,32 @@ TEST_P(SelfTest, NamesABrokenSlot) {
   EXPECT_NE(found.find(GetParam().slot), std::string::npos) << "it says: " << found;
 }
 
+// Faults of tables that no shared secret may show: keys that have none, the other way round.
+void on_the_twist_too(const X25519PrepareTile* tile) {
+  sound::x25519_prepare(tile);
+  std::fill_n(tile->has_table, tile->num, uint8_t(1));
+}
+void leaves_a_table(const X25519PrepareTile* tile) {
+  sound::x25519_prepare(tile);
+  for (uint32_t i = 0; i < tile->num; ++i)
+    if (!tile->has_table[i]) tile->tables[i][64] = 1;
+}
+TEST(PreparedSelfTest, FindsTablesThatShouldNotBe) {
+  for (const auto fault : {on_the_twist_too, leaves_a_table}) {
+    KernelTable table = sound_table();
+    table.x25519_prepare = fault;
+    EXPECT_NE(testing::self_test(table).find("x25519_prepare:"), std::string::npos);
+  }
+}
+TEST(PreparedSelfTest, FindsASlotWithoutTheOther) {
+  KernelTable table = sound_table();
+  table.x25519_prepare = nullptr;
+  EXPECT_NE(testing::self_test(table), "");
+  table = sound_table();
+  table.x25519_prepared = nullptr;
+  EXPECT_NE(testing::self_test(table), "");
+}
+
 TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
   KernelTable table = sound_table();
   GetParam().plant(table);
@@ -137,11 +174,11 @@ TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
   ASSERT_EQ(testing::engine_create(&engine, nullptr, rows), MEGASEAL_ERROR_NONE);
   const Engine owner(engine);
   for (int op = 0; op < MEGASEAL_OP_COUNT_; ++op)
-    EXPECT_EQ(std::string(megaseal_backend_name(engine, megaseal_operation(op))).find("planted"),
+    EXPECT_EQ(backend_name(engine, op).find("planted"),
               std::string::npos)
         << megaseal_operation_name(megaseal_operation(op));
 
-  megaseal_engine_options options = {sizeof options, "planted", 1};
+  megaseal_engine_options options = {sizeof options, "planted", 1, 0};
   megaseal_engine* none = nullptr;
   EXPECT_EQ(testing::engine_create(&none, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE)
       << "a forced backend is never replaced silently";

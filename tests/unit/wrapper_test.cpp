@@ -98,6 +98,24 @@ TEST(Wrapper, Contexts) {
   EXPECT_EQ(sender.export_secret(as_bytes("x"), 40), receiver.export_secret(as_bytes("x"), 40));
 }
 
+TEST(Wrapper, PreparedRecipients) {
+  const Engine engine, without({.prepared_cache_bytes = 0}), small({.prepared_cache_bytes = 1 << 20});
+  EXPECT_EQ(without.prepared_info().capacity_bytes, 0u);
+  if (!engine.backend_name(MEGASEAL_OP_X25519_PREPARED)) GTEST_SKIP() << "no backend has tables";
+  EXPECT_GT(small.prepared_info().capacity_bytes, 0u);
+  EXPECT_LE(small.prepared_info().capacity_bytes, 1u << 20);
+  const auto key = SecretKey::generate(), other = SecretKey::generate();
+  const std::vector<Recipient> recipients{key.recipient(), other.recipient()};
+  EXPECT_EQ(engine.prepare(recipients), 2u);
+  EXPECT_EQ(engine.prepare(std::vector<Key>{key.public_key()}, MEGASEAL_PREPARED_SMALL), 1u);
+  EXPECT_EQ(engine.prepare(std::vector<Key>{}), 0u);
+  EXPECT_EQ(without.prepare(recipients), 0u);
+  EXPECT_EQ(engine.prepared_info().num_tables, 2u);
+  const auto sealed = engine.seal(key.recipient(), texts(40));
+  EXPECT_EQ(engine.prepared_info().num_hits, 40u);
+  expect_same(without.open(key, sealed.messages).messages, texts(40));
+}
+
 TEST(Wrapper, KeysAsText) {
   const auto key = SecretKey::generate();
   const auto recipient = Recipient::from_text(key.recipient().to_text());

@@ -36,7 +36,7 @@ _megaseal() {
     "") options="--version $engine -q --quiet" values="keygen pub seal open info selftest bench" ;;
     keygen) options="-o --output -f --force --names --directory" ;;
     pub) options="-q --quiet" values=FILES ;;
-    seal) options="-r --recipient -R --recipients-file --directory $stream" values=FILES ;;
+    seal) options="-r --recipient -R --recipients-file --directory --prepared-cache $stream" values=FILES ;;
     open) options="-i --identity --directory --skip-foreign $stream" values=FILES ;;
     info) options="$engine --json" ;;
     selftest) options="$engine -q --quiet --json" ;;
@@ -54,7 +54,8 @@ _megaseal() {
       --backend) wanted=BACKENDS ;;
       -o | --output | -R | --recipients-file | -i | --identity) wanted=FILES ;;
       --directory | --names | --rejects | --psk-file) wanted=FILES ;;
-      -r | --recipient | --info | --psk-id | --pad | --max-record | --threads | --size | --batch | --seconds)
+      -r | --recipient | --info | --psk-id | --pad | --max-record | --prepared-cache | --threads | \
+        --size | --batch | --seconds)
         return ;;
       *) option="" ;;
     esac

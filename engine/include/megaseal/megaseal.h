@@ -95,7 +95,14 @@ typedef struct megaseal_engine_options {
   const char *backend;  /**< NULL or "": the best for each operation. A name: that backend for whatever it offers,
                              scalar for the rest; an error when it is unknown or unavailable. */
   uint32_t num_threads; /**< threads a batch may use, the caller's included; 0: one per available CPU; at most 1,024 */
+  size_t prepared_cache_bytes; /**< memory for tables of recipients, see megaseal_prepare_recipients; taken as it is
+                                    used. 0: MEGASEAL_PREPARED_CACHE_DEFAULT; MEGASEAL_PREPARED_CACHE_OFF: none. An
+                                    amount that cannot be had, or holds no table, is none, too. A struct_size that ends
+                                    before it means the default. */
 } megaseal_engine_options;
+
+#define MEGASEAL_PREPARED_CACHE_DEFAULT ((size_t)32 << 20)
+#define MEGASEAL_PREPARED_CACHE_OFF ((size_t)-1)
 
 /** megaseal_operation: what a backend is chosen for. */
 typedef enum megaseal_operation {
@@ -111,7 +118,8 @@ typedef enum megaseal_operation {
   MEGASEAL_OP_HPKE_EXPORT = 9,
   MEGASEAL_OP_SEALEDBOX_SEAL = 10,
   MEGASEAL_OP_SEALEDBOX_OPEN = 11,
-  MEGASEAL_OP_COUNT_ = 12, /* may grow */
+  MEGASEAL_OP_X25519_PREPARED = 12, /**< part of sealing and of X25519, where a recipient has a table */
+  MEGASEAL_OP_COUNT_ = 13,          /* may grow */
   MEGASEAL_OP_INT_ = 0x7fffffff
 } megaseal_operation;
 
@@ -142,12 +150,13 @@ MEGASEAL_API void megaseal_engine_destroy(megaseal_engine *engine);
 /** megaseal_engine_num_threads: threads a batch on this engine may use, the caller's included. Thread-safe. */
 MEGASEAL_API uint32_t megaseal_engine_num_threads(const megaseal_engine *engine);
 /** megaseal_backend_name: the backend that `engine` uses for `operation`; where several share the work their names
- * are joined by '+'. Lives as long as the engine. NULL for an unknown operation or a NULL engine. Thread-safe. */
+ * are joined by '+'. Lives as long as the engine. NULL for an unknown operation, for one that no backend offers
+ * (X25519_PREPARED alone may be such), or a NULL engine. Thread-safe. */
 MEGASEAL_API const char *megaseal_backend_name(const megaseal_engine *engine, megaseal_operation operation);
 /** megaseal_operation_name: for example "hpke_seal"; NULL for an unknown operation. Thread-safe. */
 MEGASEAL_API const char *megaseal_operation_name(megaseal_operation operation);
 /** megaseal_recommended_batch: items per call from which `operation` runs at full speed on all of the engine's
- * threads. Smaller batches work. 0 for an unknown operation or a NULL engine. Thread-safe. */
+ * threads. Smaller batches work. 0 where megaseal_backend_name is NULL. Thread-safe. */
 MEGASEAL_API size_t megaseal_recommended_batch(const megaseal_engine *engine, megaseal_operation operation);
 /** megaseal_num_backends: how many backends this version knows, best first, whether usable or not. Thread-safe. */
 MEGASEAL_API size_t megaseal_num_backends(void);
@@ -310,6 +319,57 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_x25519_public_batch(megas
  * Errors: ARGUMENT; MEMORY and RANDOM, after which the outputs are zeros. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_keygen_batch(megaseal_engine *engine, uint8_t *out_publics,
                                                                     uint8_t *out_secrets, size_t num_items);
+
+/* ------------------------------------------------------------------------------------------------------- */
+/* Prepared recipients                                                                                      */
+/* ------------------------------------------------------------------------------------------------------- */
+
+/* Sealing to a public key again and again goes faster by a table of its multiples. An engine makes such tables by
+ * itself for recipients to whom it seals often enough, in megaseal_hpke_seal_batch, megaseal_sealedbox_seal_batch and
+ * for the points of megaseal_x25519_batch, and keeps them as long as memory allows (prepared_cache_bytes) and the
+ * recipient keeps coming. Results are the same bytes with a table as without, and so are statuses; the time a call
+ * takes shows which public keys and points came before. */
+
+/** megaseal_prepared_size: which of a backend's tables; a larger one is faster to use, dearer to make, and leaves room
+ * for fewer. */
+typedef enum megaseal_prepared_size {
+  MEGASEAL_PREPARED_AUTO = 0, /**< as large as is worth while for so many keys */
+  MEGASEAL_PREPARED_SMALL = 1,
+  MEGASEAL_PREPARED_MEDIUM = 2,
+  MEGASEAL_PREPARED_LARGE = 3,
+  MEGASEAL_PREPARED_INT_ = 0x7fffffff
+} megaseal_prepared_size;
+
+/** megaseal_prepare_recipients: makes tables for num_keys raw public keys, 32 bytes each, `stride` bytes apart (at
+ * least 32), before anything is sealed to them. *out_num_prepared (may be NULL) gets how many of them have a table of
+ * that size, or a larger one, afterwards. The others will do without, and sealing to them works all the same: keys on
+ * the curve's twist and keys that sealing refuses have no table; tables made by earlier calls are not thrown out for
+ * new ones while their recipients still come; and an engine without a cache or a backend without tables prepares
+ * nothing. Tables that this call makes keep their size.
+ * Errors: ARGUMENT. Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_prepare_recipients(megaseal_engine *engine,
+                                                                          size_t *out_num_prepared, size_t num_keys,
+                                                                          const uint8_t *public_keys, size_t stride,
+                                                                          megaseal_prepared_size size);
+
+/** megaseal_prepared_info: what an engine's tables are worth. Counts run from the engine's creation, and wrap. */
+typedef struct megaseal_prepared_info {
+  size_t struct_size;         /**< in: sizeof(megaseal_prepared_info) */
+  uint64_t capacity_bytes;    /**< that tables may take; 0: there is no cache */
+  uint64_t used_bytes;        /**< that tables take now */
+  uint64_t table_bytes[3];    /**< of a small, medium and large table; 0: the backend has none */
+  uint64_t num_tables;        /**< now */
+  uint64_t num_hits;          /**< messages and X25519 results that went by a table */
+  uint64_t num_misses;        /**< those that did not, though there is a cache */
+  uint64_t num_builds;        /**< tables made */
+  uint64_t num_without_table; /**< keys that were tried and have none */
+  uint64_t num_evictions;     /**< tables that made room for others */
+} megaseal_prepared_info;
+
+/** megaseal_engine_prepared_info: reads the counts, each by itself: while other calls run they need not agree.
+ * Errors: ARGUMENT. Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_engine_prepared_info(const megaseal_engine *engine,
+                                                                            megaseal_prepared_info *out_info);
 
 /* ------------------------------------------------------------------------------------------------------- */
 /* AEAD in batches                                                                                          */

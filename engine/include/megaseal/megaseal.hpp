@@ -179,6 +179,8 @@ struct HpkeParams {
 struct EngineOptions {
   std::string backend{};     // "": the best for each operation
   uint32_t num_threads = 0;  // 0: one per CPU
+  /// Memory for tables of recipients; 0: none.
+  size_t prepared_cache_bytes = MEGASEAL_PREPARED_CACHE_DEFAULT;
 };
 
 namespace detail {
@@ -262,16 +264,42 @@ class Engine {
     o.struct_size = sizeof o;
     o.backend = options.backend.c_str();
     o.num_threads = options.num_threads;
+    o.prepared_cache_bytes =
+        options.prepared_cache_bytes ? options.prepared_cache_bytes : MEGASEAL_PREPARED_CACHE_OFF;
     megaseal_engine* engine = nullptr;
     detail::check(megaseal_engine_create(&engine, &o));
     handle_.reset(engine);
   }
 
+  /// NULL for an operation that no backend offers.
   [[nodiscard]] const char* backend_name(megaseal_operation operation) const {
     return megaseal_backend_name(handle_.get(), operation);
   }
   [[nodiscard]] size_t recommended_batch(megaseal_operation operation) const {
     return megaseal_recommended_batch(handle_.get(), operation);
+  }
+
+  /// Makes tables for recipients before anything is sealed to them; the engine makes some by itself as well. Returns how
+  /// many have one afterwards.
+  size_t prepare(std::span<const Recipient> recipients,
+                 megaseal_prepared_size size = MEGASEAL_PREPARED_AUTO) const {
+    std::vector<Key> keys;
+    keys.reserve(recipients.size());
+    for (const Recipient& r : recipients) keys.push_back(r.public_key());
+    return prepare(std::span<const Key>(keys), size);
+  }
+  size_t prepare(std::span<const Key> public_keys, megaseal_prepared_size size = MEGASEAL_PREPARED_AUTO) const {
+    size_t prepared = 0;
+    if (public_keys.empty()) return prepared;
+    detail::check(megaseal_prepare_recipients(handle_.get(), &prepared, public_keys.size(), public_keys[0].data(),
+                                              sizeof(Key), size));
+    return prepared;
+  }
+  [[nodiscard]] megaseal_prepared_info prepared_info() const {
+    megaseal_prepared_info info{};
+    info.struct_size = sizeof info;
+    detail::check(megaseal_engine_prepared_info(handle_.get(), &info));
+    return info;
   }
 
   // HPKE, single-shot. One recipient (key) serves all messages, or there is one for each. `aad` is empty or has one
