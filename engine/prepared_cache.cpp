@@ -19,13 +19,18 @@ constexpr uint64_t sightings_per_message = 8;
 // How many chunks the hand passes for one table before the table is given up.
 constexpr uint32_t sweep_limit = 32;
 
-// Keys without a table that are remembered, by a hash of their own; a newer one takes an older one's slot.
-constexpr uint32_t num_no_tables = 4096;
+// Keys without a table that are remembered, by a hash of their own, in sets; where a set is full, a newer key takes an
+// older one's slot.
+constexpr uint32_t num_no_tables = 4096, no_tables_in_set = 4;
 
 // An index entry: eight bits of the hash, and the place plus one.
 constexpr uint32_t place_bits = 24;
 constexpr uint32_t entry_of(uint64_t hash, uint32_t place) {
   return uint32_t(hash & 0xff) << place_bits | (place + 1);
+}
+
+constexpr uint32_t set_of(uint64_t mark) {
+  return uint32_t(mark >> 32) % (num_no_tables / no_tables_in_set) * no_tables_in_set;
 }
 
 inline uint64_t load64(const uint8_t* p) {
@@ -255,7 +260,9 @@ uint64_t PreparedCache::mark_of(const uint8_t* key) const {
 
 bool PreparedCache::has_no_table(const uint8_t* key) const {
   const uint64_t mark = mark_of(key);
-  return no_tables_[(mark >> 32) % num_no_tables].load(std::memory_order_relaxed) == mark;
+  const std::atomic<uint64_t>* const set = no_tables_ + set_of(mark);
+  return std::any_of(set, set + no_tables_in_set,
+                     [&](auto& m) { return m.load(std::memory_order_relaxed) == mark; });
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -409,7 +416,11 @@ void PreparedCache::abandon(const Claim& claim, bool never) {
   if (never) {
     without_table_.fetch_add(1, std::memory_order_relaxed);
     const uint64_t mark = mark_of(place_at(claim.place).key);
-    no_tables_[(mark >> 32) % num_no_tables].store(mark, std::memory_order_relaxed);
+    std::atomic<uint64_t>* const set = no_tables_ + set_of(mark);
+    auto* const end = set + no_tables_in_set;
+    auto* slot = std::find_if(set, end, [](auto& m) { return m.load(std::memory_order_relaxed) == 0; });
+    if (slot == end) slot = set + mark / 2 % no_tables_in_set;  // the lowest bit is always set
+    slot->store(mark, std::memory_order_relaxed);
   }
   clear(claim.place);
 }
