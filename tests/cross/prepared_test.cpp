@@ -169,6 +169,13 @@ class PreparedRecipients : public ::testing::TestWithParam<std::string> {
   Random random_;
 };
 
+// A sanitizer makes each byte that is moved and compared dear; the cache's own tests have its large batches.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
 TEST_P(PreparedRecipients, EveryFormatTheSameBytesAsByTheLadder) {
   const Engine ladder = without_tables();
   // Room for all, and for a few.
@@ -178,6 +185,7 @@ TEST_P(PreparedRecipients, EveryFormatTheSameBytesAsByTheLadder) {
       const Engine engine = with_tables(room, 2);
       FakeTables::reset();  // the self-test uses them, too
       for (const size_t num : {1, 2, 9, 70, 700, 1500}) {
+        if (is_sanitized && num > 100) break;
         for (int round = 0; round < (num > 500 ? 2 : 3); ++round) {
           const Batch batch(random_, pattern.recipients(random_, num));
           SCOPED_TRACE(num);
@@ -197,7 +205,7 @@ TEST_P(PreparedRecipients, EveryFormatTheSameBytesAsByTheLadder) {
       const megaseal_prepared_info info = info_of(engine);
       const bool often = pattern.recipients == one || pattern.recipients == in_turn<2> ||
                          pattern.recipients == in_turn<32> || pattern.recipients == in_runs;
-      if (often && room == 0) {
+      if (often && room == 0 && !is_sanitized) {
         EXPECT_GT(info.num_hits, info.num_misses);
       }
       EXPECT_LE(info.used_bytes, info.capacity_bytes);
