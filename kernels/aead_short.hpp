@@ -19,12 +19,13 @@ struct ShortWords {
 };
 
 /// Key stream from block 0 on, at least `num` bytes of it, 0 < num <= kRoom; `out` has kRoom bytes. The narrow rows take
-/// the least time, for the least blocks; above three words of rows a group of the lanes takes less than a fourth.
+/// the least time for a few blocks; above three words of rows a group of the lanes takes less than a fourth.
 template <class Words, u64 kRoom>
 MEGASEAL_INLINE void chacha20_short(u8* out, const ChaCha20State& state, u64 num) {
   using R = typename Words::R;
   using N = typename Words::N;
   constexpr u64 row = 64 * R::blocks;
+  if (num <= 64) return chacha20_block_alone<typename R::Alone>(out, state, 0);
   if (64 * N::blocks < row && num <= 64 * N::blocks) return chacha20_rows_blocks<N, 1>(out, state, 0);
   if (num <= row) return chacha20_rows_blocks<R, 1>(out, state, 0);
   if constexpr (kRoom > row)

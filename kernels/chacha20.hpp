@@ -1,11 +1,11 @@
 // ChaCha20 (RFC 8439 §2.3) and HChaCha20 (draft-irtf-cfrg-xchacha §2.2), over a word of any number of lanes.
 //
-// Two shapes of the same rounds:
+// Three shapes of the same rounds:
 //   lanes: word i of the state in a word of L lanes, a block to a lane. What the bulk of a message runs on.
-//   rows:  the state's four rows as four words of four lanes, K blocks side by side. A few blocks cost hardly
-//   more
-//          time than one, because the chain of dependent operations is what takes the time: for short
-//          messages.
+//   rows:  the state's four rows as four words of four lanes, K blocks side by side. A few blocks cost hardly more time
+//          than one, because the chain of dependent operations is what takes the time: for short messages.
+//   alone: lanes of a single one, in general registers. For one block: a step of the chain takes one cycle there, and two
+//          in the vector units of some processors.
 // Set-up, rounds and output are apart, so that lanes may be filled from anywhere: here by consecutive blocks
 // of one message. Every addition is modulo 2^32 by definition.
 #pragma once
@@ -144,6 +144,40 @@ MEGASEAL_NOINLINE void chacha20_groups(u8* out, const ChaCha20State& state, u32 
   }
 }
 
+// ---- Alone: a block in general registers; O is a word of one lane ----
+
+/// Key stream of block `counter`, 64 bytes.
+template <class O>
+MEGASEAL_NOINLINE void chacha20_block_alone(u8* out, const ChaCha20State& state, u32 counter) {
+  static_assert(O::lanes == 1);
+  O x[16];
+  chacha20_lanes_of_one(x, state, counter);
+  chacha20_rounds(x);
+  for (int i = 0; i < 16; i++)
+    wrap_add(x[i], O::splat(i == 12 ? counter : state.w[i])).store_bytes(out + 4 * i);
+}
+
+/// HChaCha20 of one message: the rounds over constants, key and 16 bytes of nonce; the first and last row are the subkey,
+/// with nothing added back. `out` may equal the key.
+template <class O>
+MEGASEAL_NOINLINE void hchacha20_alone(u8* out, const u8* key, const u8* nonce) {
+  static_assert(O::lanes == 1);
+  O x[16];
+  for (int i = 0; i < 4; i++) x[i] = O::splat(chacha20_constant(i));
+  for (int i = 0; i < 8; i++) x[4 + i] = O::load_bytes(key + 4 * i);
+  for (int i = 0; i < 4; i++) x[12 + i] = O::load_bytes(nonce + 4 * i);
+  chacha20_rounds(x);
+  for (int i = 0; i < 4; i++) x[i].store_bytes(out + 4 * i), x[12 + i].store_bytes(out + 16 + 4 * i);
+}
+
+/// The messages from `first` on, one after the other.
+template <class O>
+MEGASEAL_INLINE void hchacha20_each(const HChaCha20Tile& tile, u32 first) {
+  for (u32 i = first; i < tile.num; i++)
+    hchacha20_alone<O>(tile.out + 32 * size_t(i), tile.keys.base + i * tile.keys.stride,
+                       tile.nonces.base + i * tile.nonces.stride);
+}
+
 // ---- Rows: four words of four lanes hold a block; a wider word holds R::blocks of them, four lanes each ----
 
 template <class R>
@@ -204,9 +238,8 @@ MEGASEAL_NOINLINE void chacha20_rows_blocks(u8* out, const ChaCha20State& state,
                     wrap_add(x[k].d, d[k]));
 }
 
-/// HChaCha20 of K messages, `first` the number of the first: the rounds over constants, key and 16 bytes of
-/// nonce; the first and last row are the subkey, with nothing added back. `out` may equal the keys: they are
-/// all read before the first subkey is written.
+/// HChaCha20 of K messages side by side, `first` the number of the first. `out` may equal the keys: they are all read before
+/// the first subkey is written.
 template <class R, int K>
 MEGASEAL_NOINLINE void hchacha20_rows(u8* out, const Strided& keys, const Strided& nonces, u32 first) {
   const u32 constants[4] = {chacha20_constant(0), chacha20_constant(1), chacha20_constant(2),

@@ -20,6 +20,7 @@ constexpr u64 chacha20_pad_len = 64 * W::lanes;
 template <class W, class R>
 MEGASEAL_INLINE void chacha20_head(u8* out, const ChaCha20State& state, u32 counter, u64 num) {
   static_assert(chacha20_pad_len<W> >= chacha20_head_len);
+  if (num <= 64) return chacha20_block_alone<typename R::Alone>(out, state, counter);
   if constexpr (R::blocks == 4) {
     chacha20_rows_blocks<R, 1>(out, state, counter);
   } else if constexpr (R::blocks == 2) {
@@ -28,9 +29,7 @@ MEGASEAL_INLINE void chacha20_head(u8* out, const ChaCha20State& state, u32 coun
     else
       chacha20_rows_blocks<R, 2>(out, state, counter);
   } else {
-    if (num <= 64)
-      chacha20_rows_blocks<R, 1>(out, state, counter);
-    else if (num <= 128)
+    if (num <= 128)
       chacha20_rows_blocks<R, 2>(out, state, counter);
     else if (num <= 192)
       chacha20_rows_blocks<R, 3>(out, state, counter);

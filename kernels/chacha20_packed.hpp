@@ -282,7 +282,7 @@ MEGASEAL_NOINLINE void hchacha20_lanes(const HChaCha20Tile& tile, u32 first) {
   }
 }
 
-/// A whole tile; up to three messages are done sooner row by row, in words R of four lanes.
+/// A whole tile; three messages are done sooner row by row, in words R of four lanes, one or two one after the other.
 template <class W, class R>
 MEGASEAL_INLINE void hchacha20_packed(const HChaCha20Tile& tile) {
   u32 i = 0;
@@ -291,7 +291,7 @@ MEGASEAL_INLINE void hchacha20_packed(const HChaCha20Tile& tile) {
   if (tile.num - i == 3)
     hchacha20_rows<R, 3>(tile.out, tile.keys, tile.nonces, i);
   else
-    for (; i < tile.num; i++) hchacha20_rows<R, 1>(tile.out, tile.keys, tile.nonces, i);
+    hchacha20_each<typename R::Alone>(tile, i);
 }
 
 MEGASEAL_KERNELS_END

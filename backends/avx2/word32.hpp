@@ -8,6 +8,7 @@
 #include <immintrin.h>
 #include <xsimd/xsimd.hpp>
 
+#include "backends/scalar/word32.hpp"
 #include "kernels/partial.hpp"
 
 MEGASEAL_KERNELS_BEGIN
@@ -127,6 +128,7 @@ MEGASEAL_INLINE void transpose(W32x8* x) {
 
 /// Four lanes to a half: row by row, two ChaCha20 blocks side by side.
 struct Rows32x8 {
+  using Alone = W32;
   static constexpr int lanes = 4;
   static constexpr int blocks = 2;
   __m256i v;

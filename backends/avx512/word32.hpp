@@ -9,6 +9,7 @@
 #include <immintrin.h>
 #include <xsimd/xsimd.hpp>
 
+#include "backends/scalar/word32.hpp"
 #include "kernels/base.hpp"
 
 MEGASEAL_KERNELS_BEGIN
@@ -137,6 +138,7 @@ MEGASEAL_INLINE void transpose(W32x16* x) {
 
 /// Four lanes to a quarter: row by row, four ChaCha20 blocks side by side.
 struct Rows32x16 {
+  using Alone = W32;
   static constexpr int lanes = 4;
   static constexpr int blocks = 4;
   __m512i v;
@@ -177,6 +179,7 @@ struct Rows32x16 {
 
 /// Two blocks in half a word: the chain of dependent operations is as long, but takes 50 cycles less in all (Zen 4).
 struct Rows32x8 {
+  using Alone = W32;
   static constexpr int lanes = 4;
   static constexpr int blocks = 2;
   __m256i v;

@@ -52,7 +52,7 @@ void secretbox_open(const AeadTile* tile) {
 void hchacha20(const HChaCha20Tile* tile) {
   u32 i = 0;
   for (; i + 3 <= tile->num; i += 3) hchacha20_rows<W32x4, 3>(tile->out, tile->keys, tile->nonces, i);
-  for (; i < tile->num; i++) hchacha20_rows<W32x4, 1>(tile->out, tile->keys, tile->nonces, i);
+  hchacha20_each<W32>(*tile, i);
   wipe_stack<dead_bytes>();
   wipe_registers();
 }

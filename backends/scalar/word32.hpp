@@ -13,7 +13,7 @@
 //   before anything that follows,
 //   load_bytes/store_bytes of 4·L bytes (little endian), transpose of L words,
 //   and of a word that holds rows of four lanes, one or more blocks side by side: blocks, block_numbers (block k's
-//   number in its lane 0), rotate_lanes<K> (lane i takes lane i+K), store_blocks.
+//   number in its lane 0), rotate_lanes<K> (lane i takes lane i+K), store_blocks, Alone (the word for one block).
 #pragma once
 #include "kernels/base.hpp"
 
@@ -108,6 +108,7 @@ struct W32x4 {
     return {v >> N};
   }
 
+  using Alone = W32;
   static constexpr int blocks = 1;
   static MEGASEAL_INLINE W32x4 block_numbers() { return {Vector{0, 0, 0, 0}}; }
   static MEGASEAL_INLINE void store_blocks(u8* out, W32x4 a, W32x4 b, W32x4 c, W32x4 d) {
