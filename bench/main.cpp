@@ -1,4 +1,4 @@
-// megaseal_bench [REGEX] [--json FILE] [--list] [--alone] [Google Benchmark's options]
+// megaseal_bench [REGEX] [--json FILE] [--list] [--alone] [--stages] [Google Benchmark's options]
 #include <benchmark/benchmark.h>
 #include <sodium.h>
 
@@ -11,6 +11,7 @@
 #include "bench/alone.hpp"
 #include "bench/harness.hpp"
 #include "bench/report.hpp"
+#include "bench/stages.hpp"
 #include "bench/suites.hpp"
 
 namespace {
@@ -18,12 +19,14 @@ namespace {
 constexpr const char* usage =
     "usage: megaseal_bench [REGEX] [--json FILE] [--list] [--benchmark_repetitions=N]\n"
     "       megaseal_bench --alone [REGEX]\n"
+    "       megaseal_bench --stages [REGEX]\n"
     "REGEX is searched for in the names; a leading '-' negates it. FILE gets Google Benchmark's JSON.\n"
-    "--alone compares few messages with libsodium's time at every length.\n";
+    "--alone compares few messages with libsodium's time at every length.\n"
+    "--stages tells where the cycles of a sealed message go.\n";
 
 struct Options {
   std::string filter, json;
-  bool list = false, alone = false;
+  bool list = false, alone = false, stages = false;
   std::vector<std::string> rest;  // for Google Benchmark
 };
 
@@ -50,6 +53,8 @@ bool parse(int argc, char** argv, Options& options) {
       options.list = true;
     } else if (arg == "--alone") {
       options.alone = true;
+    } else if (arg == "--stages") {
+      options.stages = true;
     } else if (arg.starts_with("--benchmark_") || arg.starts_with("--v=")) {
       options.rest.emplace_back(arg);
     } else if (options.filter.empty() && !arg.starts_with("--")) {
@@ -73,6 +78,7 @@ int main(int argc, char** argv) {
   if (sodium_init() < 0) return 1;
   try {
     if (options.alone) return run_alone(options.filter);
+    if (options.stages) return run_stages(options.filter);
     set_filter(options.filter);
   } catch (const std::regex_error& e) {
     std::fprintf(stderr, "megaseal_bench: %s: %s\n", options.filter.c_str(), e.what());
@@ -82,6 +88,7 @@ int main(int argc, char** argv) {
   add_x25519();
   add_sha256();
   add_hpke();
+  add_contexts();
   add_prepared();
   add_sealedbox();
 #ifdef MEGASEAL_BENCH_CLI

@@ -86,8 +86,8 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
 #undef X
   const int needed[] = {
       chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open, hchacha20,
-      chacha20_stream,       x25519_shared,         x25519_public,  hkdf_extract,   hkdf_expand,
-      hpke_schedule};
+      sealedbox_nonces,      chacha20_stream,       x25519_shared,  x25519_public,  hkdf_extract,
+      hkdf_expand,           hpke_schedule};
   if (std::ranges::min(needed) < 0) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
 
   if (const KernelTable& t = *candidates[size_t(x25519_shared)]; t.x25519_prepare && t.x25519_prepared) {
@@ -128,8 +128,9 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   else
     name(MEGASEAL_OP_HPKE_OPEN, {x25519_shared, hpke_schedule, chacha20poly1305_open});
   name(MEGASEAL_OP_HPKE_EXPORT, {hkdf_expand});
-  name(MEGASEAL_OP_SEALEDBOX_SEAL, {x25519_shared, x25519_public, hchacha20, secretbox_seal});
-  name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, secretbox_open});
+  name(MEGASEAL_OP_SEALEDBOX_SEAL,
+       {x25519_shared, x25519_public, hchacha20, sealedbox_nonces, secretbox_seal});
+  name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});
   *out = std::move(d);
   return MEGASEAL_ERROR_NONE;
 }

@@ -124,6 +124,15 @@ std::string check_hchacha20(const KernelTable& t) {
   return digest(out) == selftest::hchacha20 ? "" : "wrong subkey";
 }
 
+std::string check_box_nonces(const KernelTable& t) {
+  const auto enc = pattern(1, num * 32), publics = pattern(2, num * 32);
+  std::vector<uint8_t> out(num * 24);
+  const SealedBoxNonceTile tile{
+      .num = num, .enc = enc.data(), .recipients = {publics.data(), 32}, .nonces = out.data()};
+  t.sealedbox_nonces(&tile);
+  return digest(out) == selftest::sealedbox_nonces ? "" : "wrong nonce";
+}
+
 std::string check_stream(const KernelTable& t) {
   const auto keys = pattern(1, num * 32), nonces = pattern(2, num * 12);
   std::vector<uint8_t> out(num * 400);
@@ -376,6 +385,7 @@ std::string self_test(const KernelTable& t) {
   CHECK_SLOT(secretbox_seal, check_seal(t.secretbox_seal, 8, false, selftest::secretbox));
   CHECK_SLOT(secretbox_open, check_open(t.secretbox_open, scalar_table.secretbox_seal, 8, false));
   CHECK_SLOT(hchacha20, check_hchacha20(t));
+  CHECK_SLOT(sealedbox_nonces, check_box_nonces(t));
   CHECK_SLOT(chacha20_stream, check_stream(t));
   CHECK_SLOT(x25519_shared, check_x25519(t.x25519_shared, true, selftest::x25519_shared));
   CHECK_SLOT(x25519_public, check_x25519(t.x25519_public, false, selftest::x25519_public));

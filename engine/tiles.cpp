@@ -65,13 +65,8 @@ void schedule(const Dispatch& d, Workspace& w, const HpkeTile& t) {
 // the nonce is BLAKE2b-192(epk ‖ pk).
 void derive_boxes(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
   static constexpr uint8_t zero[16] = {};
-  for (uint32_t k = 0; k < t.num; k++) {
-    crypto_generichash_state state;
-    crypto_generichash_init(&state, nullptr, 0, 24);
-    crypto_generichash_update(&state, t.enc + 32 * size_t(k), 32);
-    crypto_generichash_update(&state, t.recipients.base + k * t.recipients.stride, 32);
-    crypto_generichash_final(&state, w.nonces + 24 * size_t(k), 24);
-  }
+  const SealedBoxNonceTile nonce{.num = t.num, .enc = t.enc, .recipients = t.recipients, .nonces = w.nonces};
+  d.sealedbox_nonces(&nonce);
   if (t.salsa) {
     for (uint32_t k = 0; k < t.num; k++)
       crypto_core_hsalsa20(w.keys + 32 * size_t(k), zero, w.dh + 32 * size_t(k), nullptr);

@@ -59,6 +59,14 @@ struct HChaCha20Tile {
   uint8_t* out;    // num * 32 bytes; may equal keys.base
 };
 
+/// Nonces of sealed boxes: BLAKE2b-192(ephemeral public key ‖ recipient's public key), RFC 7693.
+struct SealedBoxNonceTile {
+  uint32_t num;
+  const uint8_t* enc;  // num * 32 bytes: ephemeral public keys
+  Strided recipients;  // public keys, 32 bytes each
+  uint8_t* nonces;     // num * 24 bytes, apart from the inputs
+};
+
 /// X25519 (RFC 7748 §5). Secrets are clamped by the kernel; points may be any 32 bytes. The shared slot
 /// reports low_order where the result is all zeros (and writes the zeros). The public slot takes no points
 /// and cannot fail.
@@ -77,10 +85,11 @@ constexpr uint32_t x25519_prepared_sizes = 3;  // small, medium, large
 /// Builds tables. A key on the twist, or one of low order, gets none: it is the ladder's.
 struct X25519PrepareTile {
   uint32_t num;
-  uint32_t size;           // below x25519_prepared_sizes
-  Strided points;          // 32 bytes each, any
-  uint8_t* const* tables;  // num pointers to prepared_bytes[size] bytes, 64-byte aligned, apart from each other
-  uint8_t* has_table;      // num bytes: 1 where the table was built, else 0 and the table is all zeros
+  uint32_t size;   // below x25519_prepared_sizes
+  Strided points;  // 32 bytes each, any
+  uint8_t* const*
+      tables;          // num pointers to prepared_bytes[size] bytes, 64-byte aligned, apart from each other
+  uint8_t* has_table;  // num bytes: 1 where the table was built, else 0 and the table is all zeros
 };
 /// Shared secrets by tables. The same as x25519_shared gives for the key that was prepared, and never low_order. Items of
 /// one recipient cost least when they stand together.
@@ -154,19 +163,20 @@ struct HpkeTile {
 /// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has
 /// it; null means "not offered here". A missing hpke_seal or hpke_open is composed from the other slots, tile
 /// by tile.
-#define MEGASEAL_SLOTS(X)            \
-  X(chacha20poly1305_seal, AeadTile) \
-  X(chacha20poly1305_open, AeadTile) \
-  X(secretbox_seal, AeadTile)        \
-  X(secretbox_open, AeadTile)        \
-  X(hchacha20, HChaCha20Tile)        \
-  X(chacha20_stream, StreamTile)     \
-  X(x25519_shared, X25519Tile)       \
-  X(x25519_public, X25519Tile)       \
-  X(hkdf_extract, HkdfExtractTile)   \
-  X(hkdf_expand, HkdfExpandTile)     \
-  X(hpke_schedule, HpkeScheduleTile) \
-  X(hpke_seal, HpkeTile)             \
+#define MEGASEAL_SLOTS(X)                 \
+  X(chacha20poly1305_seal, AeadTile)      \
+  X(chacha20poly1305_open, AeadTile)      \
+  X(secretbox_seal, AeadTile)             \
+  X(secretbox_open, AeadTile)             \
+  X(hchacha20, HChaCha20Tile)             \
+  X(sealedbox_nonces, SealedBoxNonceTile) \
+  X(chacha20_stream, StreamTile)          \
+  X(x25519_shared, X25519Tile)            \
+  X(x25519_public, X25519Tile)            \
+  X(hkdf_extract, HkdfExtractTile)        \
+  X(hkdf_expand, HkdfExpandTile)          \
+  X(hpke_schedule, HpkeScheduleTile)      \
+  X(hpke_seal, HpkeTile)                  \
   X(hpke_open, HpkeTile)
 
 /// Both or neither; they go together because only the backend that built a table can read it.

@@ -14,6 +14,7 @@ const KernelTable avx2_table = {
     .secretbox_seal = avx2::secretbox_seal,
     .secretbox_open = avx2::secretbox_open,
     .hchacha20 = avx2::hchacha20,
+    .sealedbox_nonces = avx2::sealedbox_nonces,
     .chacha20_stream = avx2::chacha20_stream,
     .x25519_shared = avx2::x25519_shared,
     .x25519_public = avx2::x25519_public,

@@ -14,6 +14,7 @@ const KernelTable avx512_table = {
     .secretbox_seal = avx512::secretbox_seal,
     .secretbox_open = avx512::secretbox_open,
     .hchacha20 = avx512::hchacha20,
+    .sealedbox_nonces = avx512::sealedbox_nonces,
     .chacha20_stream = avx512::chacha20_stream,
     .x25519_shared = avx512::x25519_shared,
     .x25519_public = avx512::x25519_public,

@@ -43,6 +43,10 @@ struct W64x8 {
   MEGASEAL_INLINE W64x8 shl_drop() const {
     return shl<K>();
   }
+  template <int K>
+  MEGASEAL_INLINE W64x8 rotr() const {
+    return {_mm512_ror_epi64(v, K)};
+  }
   /// Shifts by a public distance; shl_bits lets bits leave at the top, on purpose.
   MEGASEAL_INLINE W64x8 shr_bits(int k) const { return {_mm512_srl_epi64(v, _mm_cvtsi32_si128(k))}; }
   MEGASEAL_INLINE W64x8 shl_bits(int k) const { return {_mm512_sll_epi64(v, _mm_cvtsi32_si128(k))}; }

@@ -14,6 +14,7 @@ const KernelTable avx512ifma_table = {
     .secretbox_seal = avx512ifma::secretbox_seal,
     .secretbox_open = avx512ifma::secretbox_open,
     .hchacha20 = avx512ifma::hchacha20,
+    .sealedbox_nonces = avx512ifma::sealedbox_nonces,
     .chacha20_stream = avx512ifma::chacha20_stream,
     .x25519_shared = avx512ifma::x25519_shared,
     .x25519_public = avx512ifma::x25519_public,

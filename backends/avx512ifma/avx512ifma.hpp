@@ -9,6 +9,7 @@ void chacha20poly1305_open(const AeadTile* tile);
 void secretbox_seal(const AeadTile* tile);
 void secretbox_open(const AeadTile* tile);
 void hchacha20(const HChaCha20Tile* tile);
+void sealedbox_nonces(const SealedBoxNonceTile* tile);
 void chacha20_stream(const StreamTile* tile);
 void x25519_shared(const X25519Tile* tile);
 void x25519_public(const X25519Tile* tile);

@@ -14,6 +14,7 @@ const KernelTable scalar_table = {
     .secretbox_seal = scalar::secretbox_seal,
     .secretbox_open = scalar::secretbox_open,
     .hchacha20 = scalar::hchacha20,
+    .sealedbox_nonces = scalar::sealedbox_nonces,
     .chacha20_stream = scalar::chacha20_stream,
     .x25519_shared = scalar::x25519_shared,
     .x25519_public = scalar::x25519_public,

@@ -34,6 +34,10 @@ struct W64 {
   MEGASEAL_INLINE W64 shl() const {
     return {v << K};
   }
+  template <int K>
+  MEGASEAL_INLINE W64 rotr() const {
+    return {(v >> K) | (v << (64 - K))};
+  }
   /// Shifts by a public distance; shl_bits drops what leaves at the top, on purpose.
   MEGASEAL_INLINE W64 shr_bits(int k) const { return {v >> k}; }
   MEGASEAL_INLINE W64 shl_bits(int k) const { return {v << k}; }

@@ -13,6 +13,7 @@ const KernelTable shani_table = {
     .secretbox_seal = nullptr,
     .secretbox_open = nullptr,
     .hchacha20 = nullptr,
+    .sealedbox_nonces = nullptr,
     .chacha20_stream = nullptr,
     .x25519_shared = nullptr,
     .x25519_public = nullptr,

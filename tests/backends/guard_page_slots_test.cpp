@@ -112,6 +112,7 @@ TEST_P(GuardPages, AeadTiles) {
 TEST_P(GuardPages, Streams) {
   MEGASEAL_NEEDS_SLOT(chacha20_stream);
   MEGASEAL_NEEDS_SLOT(hchacha20);
+  MEGASEAL_NEEDS_SLOT(sealedbox_nonces);
   for (const Edge edge : edges) {
     const GuardedBuffer key = random(32, edge), nonce = random(12, edge);
     for (const size_t len : lengths) {
@@ -126,6 +127,9 @@ TEST_P(GuardPages, Streams) {
       GuardedBuffer out(32 * num, edge);
       const HChaCha20Tile tile = {num, {keys.data(), 32}, {nonces.data(), 16}, out.data()};
       table().hchacha20(&tile);
+      GuardedBuffer box_nonces(24 * num, edge);
+      const SealedBoxNonceTile boxes = {num, keys.data(), {keys.data(), 32}, box_nonces.data()};
+      table().sealedbox_nonces(&boxes);
     }
   }
 }

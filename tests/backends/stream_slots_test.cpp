@@ -90,6 +90,26 @@ TEST_P(StreamSlots, HChaCha20OverItsOwnKeys) {
   }
 }
 
+TEST_P(StreamSlots, SealedBoxNoncesAgainstLibsodium) {
+  MEGASEAL_NEEDS_SLOT(sealedbox_nonces);
+  Random random;
+  for (size_t num = 0; num <= 33; ++num) {
+    for (const size_t stride : {0, 32, 37}) {
+      const Bytes enc = random.bytes(32 * num), recipients = random.bytes(32 + stride * num);
+      Bytes out(24 * num);
+      const SealedBoxNonceTile tile = {uint32_t(num), enc.data(), {recipients.data(), stride}, out.data()};
+      table().sealedbox_nonces(&tile);
+      for (size_t i = 0; i < num; ++i) {
+        const Bytes both = Bytes(&enc[32 * i], &enc[32 * i] + 32) +
+                           Bytes(&recipients[stride * i], &recipients[stride * i] + 32);
+        Bytes expected(24);
+        crypto_generichash(expected.data(), 24, both.data(), both.size(), nullptr, 0);
+        ASSERT_EQ(Bytes(&out[24 * i], &out[24 * i] + 24), expected) << "item " << i << " of " << num;
+      }
+    }
+  }
+}
+
 MEGASEAL_ON_EVERY_BACKEND(StreamSlots);
 
 }  // namespace

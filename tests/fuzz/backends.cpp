@@ -84,12 +84,15 @@ void streams(fuzz::Input& input) {
   const Bytes keys = input.expanded(32 * num), nonces = input.expanded(16 * num);
   compare([&](const KernelTable& table) {
     if (!table.hchacha20) return Bytes();
-    Bytes out(len + 32 * num);
+    Bytes out(len + (32 + 24) * num);
     const StreamItem item = {keys.data(), nonces.data(), out.data(), len, counter};
     const StreamTile stream = {1, &item};
     table.chacha20_stream(&stream);
     const HChaCha20Tile subkeys = {uint32_t(num), {keys.data(), 32}, {nonces.data(), 16}, out.data() + len};
     table.hchacha20(&subkeys);
+    const SealedBoxNonceTile boxes = {
+        uint32_t(num), keys.data(), {keys.data(), 0}, out.data() + len + 32 * num};
+    table.sealedbox_nonces(&boxes);
     return out;
   });
 }

@@ -41,6 +41,9 @@ void spoil(const HkdfExtractTile& tile) {
 void spoil(const HkdfExpandTile& tile) {
   if (tile.num > 0 && tile.items[tile.num - 1].out_len > 0) tile.items[tile.num - 1].out[0] ^= 1;
 }
+void spoil(const SealedBoxNonceTile& tile) {
+  if (tile.num > 0) tile.nonces[24 * size_t(tile.num) - 1] ^= 1;
+}
 void spoil(const HpkeScheduleTile& tile) {
   if (tile.num > 0) tile.keys[0] ^= 1;
 }
@@ -65,6 +68,7 @@ X(chacha20poly1305_open, AeadTile)
 X(secretbox_seal, AeadTile)
 X(secretbox_open, AeadTile)
 X(hchacha20, HChaCha20Tile)
+X(sealedbox_nonces, SealedBoxNonceTile)
 X(chacha20_stream, StreamTile)
 X(x25519_shared, X25519Tile)
 X(x25519_public, X25519Tile)

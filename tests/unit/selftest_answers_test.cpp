@@ -114,6 +114,16 @@ TEST_F(SelftestAnswers, HChaCha20) {
   expect_digest(out, megaseal::selftest::hchacha20);
 }
 
+TEST_F(SelftestAnswers, SealedBoxNonces) {
+  const auto enc = pattern(1, num * 32), publics = pattern(2, num * 32);
+  Bytes out(num * 24);
+  for (uint32_t i = 0; i < num; i++) {
+    const Bytes both = slice(enc, i * 32, 32) + slice(publics, i * 32, 32);
+    crypto_generichash(&out[i * 24], 24, both.data(), both.size(), nullptr, 0);
+  }
+  expect_digest(out, megaseal::selftest::sealedbox_nonces);
+}
+
 TEST_F(SelftestAnswers, ChaCha20Stream) {
   const auto keys = pattern(1, num * 32), nonces = pattern(2, num * 12);
   Bytes out(num * 400);
