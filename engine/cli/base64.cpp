@@ -1,6 +1,7 @@
 #include "engine/cli/base64.hpp"
 
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace megaseal::cli {
@@ -19,18 +20,32 @@ constexpr auto kPairs = [] {
   return pairs;
 }();
 
+// What the first to fourth character of a group add to its 24 bits: with a table for each, nothing is left to shift.
 constexpr auto kValues = [] {
-  std::array<uint32_t, 256> values{};
-  for (auto& value : values) value = kInvalid;
-  for (uint32_t i = 0; i < 64; ++i) values[static_cast<uint8_t>(kAlphabet[i])] = i;
+  std::array<std::array<uint32_t, 256>, 4> values{};
+  for (auto& table : values) table.fill(kInvalid);
+  for (uint32_t i = 0; i < 64; ++i)
+    for (uint32_t at = 0; at < 4; ++at) values[at][static_cast<uint8_t>(kAlphabet[i])] = i << (18 - 6 * at);
   return values;
 }();
 
-uint32_t value_of(char c) { return kValues[static_cast<uint8_t>(c)]; }
+template <size_t kAt>
+uint32_t value_of(char c) {
+  return kValues[kAt][static_cast<uint8_t>(c)];
+}
+uint32_t group_of(const char* in) {
+  return value_of<0>(in[0]) | value_of<1>(in[1]) | value_of<2>(in[2]) | value_of<3>(in[3]);
+}
 
 }  // namespace
 
 char* base64_encode(char* out, const uint8_t* in, size_t len) {
+  for (; len >= 8; len -= 6, in += 6, out += 8) {  // two groups at a time, of which eight bytes are read
+    uint64_t bytes = 0;
+    std::memcpy(&bytes, in, sizeof bytes);
+    if constexpr (std::endian::native == std::endian::little) bytes = __builtin_bswap64(bytes);
+    for (int i = 0; i < 4; ++i) std::memcpy(out + 2 * i, &kPairs[2 * (bytes >> (52 - 12 * i) & 4095)], 2);
+  }
   for (; len >= 3; len -= 3, in += 3, out += 4) {
     const uint32_t group = uint32_t{in[0]} << 16 | uint32_t{in[1]} << 8 | in[2];
     std::memcpy(out, &kPairs[2 * (group >> 12)], 2);
@@ -54,19 +69,26 @@ bool base64_decode(uint8_t* out, size_t& out_len, std::string_view text) {
   if (rest == 1) return false;
   uint8_t* const begin = out;
   const char* in = text.data();
+  const char* const end = in + (text.size() - rest);
   uint32_t seen = 0;  // any invalid character leaves its mark here
-  for (const char* const end = in + (text.size() - rest); in != end; in += 4, out += 3) {
-    const uint32_t group =
-        value_of(in[0]) << 18 | value_of(in[1]) << 12 | value_of(in[2]) << 6 | value_of(in[3]);
-    seen |= value_of(in[0]) | value_of(in[1]) | value_of(in[2]) | value_of(in[3]);
+  // Two groups at a time while there is room for the two bytes that eight at a time write too many.
+  for (; end - in >= 12; in += 8, out += 6) {
+    const uint32_t first = group_of(in), second = group_of(in + 4);
+    seen |= first | second;
+    uint64_t bytes = uint64_t{first} << 40 | uint64_t{second & 0xffffffU} << 16;
+    if constexpr (std::endian::native == std::endian::little) bytes = __builtin_bswap64(bytes);
+    std::memcpy(out, &bytes, sizeof bytes);
+  }
+  for (; in != end; in += 4, out += 3) {
+    const uint32_t group = group_of(in);
+    seen |= group;
     out[0] = static_cast<uint8_t>(group >> 16);
     out[1] = static_cast<uint8_t>(group >> 8);
     out[2] = static_cast<uint8_t>(group);
   }
   if (rest != 0) {
-    const uint32_t third = rest == 3 ? value_of(in[2]) : 0;
-    const uint32_t group = value_of(in[0]) << 18 | value_of(in[1]) << 12 | third << 6;
-    seen |= value_of(in[0]) | value_of(in[1]) | third;
+    const uint32_t group = value_of<0>(in[0]) | value_of<1>(in[1]) | (rest == 3 ? value_of<2>(in[2]) : 0);
+    seen |= group;
     *out++ = static_cast<uint8_t>(group >> 16);
     if (rest == 3) *out++ = static_cast<uint8_t>(group >> 8);
     if ((group & (rest == 3 ? 0xffU : 0xffffU)) != 0) return false;

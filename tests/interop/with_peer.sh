@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs a test written in another language, or says why it cannot: with_peer.sh npm DIRECTORY SCRIPT… has node and
-# the packages that npm_install.sh put into DIRECTORY; with_peer.sh nacl SCRIPT… has PyNaCl. Exit 77: skipped.
+# the packages that npm_install.sh put into DIRECTORY; with_peer.sh nacl SCRIPT… has PyNaCl. Exit 77: skipped. The last
+# arguments are SCRIPT DRIVER MEGASEAL CASE; with INTEROP_BACKEND=NAME driver and command are forced to that backend.
 set -uo pipefail
 unset MEGASEAL_BACKEND
 skip() {
@@ -8,6 +9,15 @@ skip() {
   exit 77
 }
 
+if [[ -n ${INTEROP_BACKEND:-} ]]; then
+  export MEGASEAL_BACKEND=$INTEROP_BACKEND
+  "${@: -2:1}" info >/dev/null 2>&1
+  case $? in
+    0) ;;
+    5) skip "backend $INTEROP_BACKEND is not available here" ;;
+    *) printf 'FAILED: megaseal info\n' >&2 && exit 1 ;;
+  esac
+fi
 peer=$1
 shift
 case $peer in
