@@ -88,6 +88,7 @@ void add_contexts() {
   for (const bool seal : {true, false}) {
     for (const size_t bytes : {64, 256, 1024}) add_direction(seal, {.bytes = bytes});
     for (const size_t batch : {1, 4, 16, 64}) add_direction(seal, {.bytes = 256, .batch = batch});
+    for (const unsigned threads : thread_counts()) add_direction(seal, {.bytes = 256, .threads = threads});
   }
 }
 

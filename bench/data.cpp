@@ -51,8 +51,8 @@ megaseal_engine* engine(const std::string& backend, unsigned threads) {
   return slot.get();
 }
 
-OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes) {
-  return {make_engine(backend, 1, cache_bytes), megaseal_engine_destroy};
+OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes, unsigned threads) {
+  return {make_engine(backend, threads, cache_bytes), megaseal_engine_destroy};
 }
 
 std::vector<std::string> backends_for(megaseal_operation operation) {

@@ -27,7 +27,7 @@ std::vector<unsigned> thread_counts();
 
 /// One of those engines' kind, but with tables in `cache_bytes`, and the caller's alone.
 using OwnEngine = std::unique_ptr<megaseal_engine, void (*)(megaseal_engine*)>;
-OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes);
+OwnEngine engine_with_tables(const std::string& backend, size_t cache_bytes, unsigned threads);
 
 /// Where `operation` runs on `engine`, when that is more than one backend.
 std::string note_of(const megaseal_engine* engine, megaseal_operation operation);

@@ -29,10 +29,11 @@ class Recipients {
     // Tables of the size that was asked for have all the room they need; the engine's own choice has what it has.
     megaseal_prepared_info info{};
     info.struct_size = sizeof info;
-    engine_ = engine_with_tables(backend, 0);
+    engine_ = engine_with_tables(backend, 0, shape.threads);
     check(megaseal_engine_prepared_info(engine_.get(), &info));
     if (shape.table)
-      engine_ = engine_with_tables(backend, (num_ + 64) * info.table_bytes[shape.table - 1] * 9 / 8);
+      engine_ =
+          engine_with_tables(backend, (num_ + 64) * info.table_bytes[shape.table - 1] * 9 / 8, shape.threads);
     if (shape.zipf) return;
     size_t prepared = 0;
     check(megaseal_prepare_recipients(engine_.get(), &prepared, num_, publics_.data(), 32,
@@ -171,6 +172,10 @@ void add_prepared() {
   for (const size_t recipients : {1, 1000, 10000})
     add_ours<SealWork>("hpke_seal_prepared", {.bytes = 256, .recipients = recipients});
   add_ours<SealWork>("hpke_seal_prepared", {.bytes = 256, .zipf = true});
+  for (const size_t batch : {1, 4, 16, 64})
+    add_ours<SealWork>("hpke_seal_prepared", {.bytes = 256, .batch = batch});
+  for (const unsigned threads : thread_counts())
+    add_ours<SealWork>("hpke_seal_prepared", {.bytes = 256, .threads = threads});
 }
 
 }  // namespace megaseal::bench

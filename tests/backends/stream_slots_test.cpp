@@ -100,8 +100,8 @@ TEST_P(StreamSlots, SealedBoxNoncesAgainstLibsodium) {
       const SealedBoxNonceTile tile = {uint32_t(num), enc.data(), {recipients.data(), stride}, out.data()};
       table().sealedbox_nonces(&tile);
       for (size_t i = 0; i < num; ++i) {
-        const Bytes both = Bytes(&enc[32 * i], &enc[32 * i] + 32) +
-                           Bytes(&recipients[stride * i], &recipients[stride * i] + 32);
+        Bytes both(&enc[32 * i], &enc[32 * i] + 32);
+        both.insert(both.end(), &recipients[stride * i], &recipients[stride * i] + 32);
         Bytes expected(24);
         crypto_generichash(expected.data(), 24, both.data(), both.size(), nullptr, 0);
         ASSERT_EQ(Bytes(&out[24 * i], &out[24 * i] + 24), expected) << "item " << i << " of " << num;
