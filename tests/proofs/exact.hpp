@@ -47,10 +47,10 @@ struct Exact {
     return false;
   }
   friend bool operator==(const Exact& a, const Exact& b) = default;
-  /// For values of a few m.
+  /// For values below 1000 m; others stay m or more.
   Exact mod(const Exact& m) const {
     Exact r = *this;
-    while (!(r < m)) r = r - m;
+    for (int i = 0; i < 1000 && !(r < m); i++) r = r - m;
     return r;
   }
   static Exact p25519() { return power(255) - of(19); }
