@@ -61,6 +61,7 @@ Exact greatest(u64 end, int passes) {
 TEST(Freeze, ValueBelowTwiceThePrime) {
   const Exact twice = Exact::p25519() + Exact::p25519();
   EXPECT_LT(greatest(u64(1) << 54, 2), twice);
+  EXPECT_LT(greatest(u64(1) << 54, 1), twice);  // one pass would do
   EXPECT_TRUE(Ledger::get().failures.empty());
   EXPECT_FALSE(greatest(u64(1) << 54, 0) < twice);  // without a pass it is not
   // And the rest of freeze(), over the whole interval: nothing wraps.

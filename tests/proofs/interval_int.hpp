@@ -41,21 +41,26 @@ struct IntervalInt {
   }
   friend IntervalInt operator+(IntervalInt a, IntervalInt b) {
     i128 from, to;
-    const bool bad = __builtin_add_overflow(a.lo, b.lo, &from) | __builtin_add_overflow(a.hi, b.hi, &to);
-    return exact(from, to, bad, "a + b fits");
+    const bool below = __builtin_add_overflow(a.lo, b.lo, &from),
+               above = __builtin_add_overflow(a.hi, b.hi, &to);
+    return exact(from, to, below || above, "a + b fits");
   }
   friend IntervalInt operator-(IntervalInt a, IntervalInt b) {
     i128 from, to;
-    const bool bad = __builtin_sub_overflow(a.lo, b.hi, &from) | __builtin_sub_overflow(a.hi, b.lo, &to);
-    return exact(from, to, bad, "a - b fits");
+    const bool below = __builtin_sub_overflow(a.lo, b.hi, &from),
+               above = __builtin_sub_overflow(a.hi, b.lo, &to);
+    return exact(from, to, below || above, "a - b fits");
   }
   friend IntervalInt operator*(IntervalInt a, IntervalInt b) {
-    i128 c[4];
-    const bool bad = __builtin_mul_overflow(a.lo, b.lo, &c[0]) | __builtin_mul_overflow(a.lo, b.hi, &c[1]) |
-                     __builtin_mul_overflow(a.hi, b.lo, &c[2]) | __builtin_mul_overflow(a.hi, b.hi, &c[3]);
-    i128 from = c[0], to = c[0];
-    for (const i128 x : c) from = x < from ? x : from, to = x > to ? x : to;
-    return exact(from, to, bad, "a * b fits");
+    bool overflowed = false;
+    i128 least = 0, most = 0;
+    for (int corner = 0; corner < 4; corner++) {
+      i128 x;
+      overflowed |= __builtin_mul_overflow(corner & 1 ? a.lo : a.hi, corner & 2 ? b.lo : b.hi, &x);
+      if (corner == 0) least = most = x;
+      least = x < least ? x : least, most = x > most ? x : most;
+    }
+    return exact(least, most, overflowed, "a * b fits");
   }
   /// With a mask of low ones.
   friend IntervalInt operator&(IntervalInt a, IntervalInt b) {

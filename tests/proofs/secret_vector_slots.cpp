@@ -78,9 +78,18 @@ struct Ciphers {
       chacha20_stream_into<W, R>(item.out, item.len, state, item.counter);
     }
   }
-  static void extract(const HkdfExtractTile* tile) { hkdf_extract_tile<Groups>(*tile); }
-  static void expand(const HkdfExpandTile* tile) { hkdf_expand_tile<Groups>(*tile); }
-  static void schedule(const HpkeScheduleTile* tile) { hpke_schedule_tile<Groups>(*tile); }
+  static void extract(const HkdfExtractTile* tile) {
+    hkdf_extract_tile<Groups>(*tile);
+    Groups::wipe_dead(tile->num);
+  }
+  static void expand(const HkdfExpandTile* tile) {
+    hkdf_expand_tile<Groups>(*tile);
+    Groups::wipe_dead(tile->num);
+  }
+  static void schedule(const HpkeScheduleTile* tile) {
+    hpke_schedule_tile<Groups>(*tile);
+    Groups::wipe_dead(tile->num);
+  }
 };
 
 template <class F, class Ladders = LadderSingly<F>>
