@@ -15,7 +15,7 @@
 // How many steps are enough: delta starts at 1/2 instead of the paper's 1, the variant that libsecp256k1 uses
 // (doc/safegcd_implementation.md). It needs at most 590 for any odd f < 2^256 and 0 <= g <= f, a bound by
 // convex hulls (github.com/sipa/safegcd-bounds, verified there in Coq too); the same computation gives 588
-// for this f. Here are 10 rounds of 59 = 20 + 20 + 19.
+// for this f (tests/proofs/divsteps_test.cpp). Here are 10 rounds of 59 = 20 + 20 + 19.
 //
 // Constant time: parities and signs become masks; every loop bound and address is public.
 //

@@ -56,6 +56,7 @@ struct W64 {
     store_le64(p[0] + 8, hi.v);
   }
   MEGASEAL_INLINE void store(u64* p) const { *p = v; }
+  /// Lane 0; and the number itself, for kernels that change it in place.
   MEGASEAL_INLINE u64 first() const { return v; }
   MEGASEAL_INLINE u64& number() { return v; }
   static MEGASEAL_INLINE void transpose(W64 (&)[1]) {}

@@ -1,5 +1,5 @@
 // How many divsteps bring g to 0 (kernels/safegcd.hpp), by convex hulls: the computation of github.com/sipa/safegcd-bounds
-// (P. Wuille; D. J. Bernstein and B.-Y. Yang's is in TCHES 2019(3)), whose 590 for all f below 2^256 it reproduces.
+// (P. Wuille; D. J. Bernstein and B.-Y. Yang's is in TCHES 2019(3)), whose 590 for all f below 2^256 it gives too.
 //
 // A step is one of three linear maps of (f, g), which one depends on the sign of delta and on the parity of g. Of parities
 // nothing is assumed. So for each delta all (f, g) that can be reached lie in a convex polygon: the hull of what maps make
@@ -117,7 +117,8 @@ int turn(const Corner& o, const Corner& a, const Corner& b) {
   // Differences are off by 2^-51 of both terms' sizes and a rounding, products by both factors' and a rounding.
   const double af = abs(a.near_f) + abs(o.near_f), ag = abs(a.near_g) + abs(o.near_g),
                bf = abs(b.near_f) + abs(o.near_f), bg = abs(b.near_g) + abs(o.near_g);
-  if (abs(left - right) > 0x1p-48 * (af * bg + ag * bf)) return left > right ? 1 : -1;
+  // The last term is for products below what doubles hold.
+  if (abs(left - right) > 0x1p-48 * (af * bg + ag * bf) + 0x1p-960) return left > right ? 1 : -1;
   const Long xa = a.f - o.f, ya = a.g - o.g, xb = b.f - o.f, yb = b.g - o.g;
   const int s = xa.sign() * yb.sign(), t = ya.sign() * xb.sign();
   if (s != t || s == 0) return s - t;
