@@ -18,7 +18,7 @@ constexpr u64 aead_piece = 8192;
 template <class W>
 MEGASEAL_INLINE bool tag_verdict(W tag0, W tag1, const u8* tag) {
   const W difference = (tag0 ^ W::splat(load_le64(tag))) | (tag1 ^ W::splat(load_le64(tag + 8)));
-  return is_zero_made_public(difference.v);
+  return is_zero_made_public(difference);
 }
 
 /// W is the word of the cipher's lanes, R the four-lane word of its rows, P the MAC's word,

@@ -13,7 +13,7 @@
 // N. Emmart, F. Zheng, C. Weems, Faster modular exponentiation using double precision floating point arithmetic on
 // the GPU, ARITH 2018; rounding to the nearest and signed limbs make the high half's weight 2^51, one limb exactly.
 //
-// RealWord is the vector of doubles; its halves() gives 2^51 + h and 2^51 + l, each plus a constant of its own that
+// RealWord is the vector of doubles; halves() gives 2^51 + h and 2^51 + l, each plus a constant of its own that
 // is the RealWord's to name. The constants wrap out of sums modulo 2^64: what is added at the end of a product takes
 // them away, together with the 2^51, and leaves a multiple of p that keeps the sum positive.
 //
@@ -31,6 +31,16 @@
 #include "kernels/limbs_5x51.hpp"
 
 MEGASEAL_KERNELS_BEGIN
+
+/// high = 2^51 + h and low = 2^51 + l, each with its binade's constant on top. Pre: integers, |a b| < 2^102.
+template <class W, class R>
+MEGASEAL_INLINE void halves(W& high, W& low, R a, R b) {
+  constexpr double c = 3.0 * double(u64(1) << 51) * double(u64(1) << 51);  // 3 · 2^102
+  const R h = fma(a, b, R::splat(c));
+  const R rest = R::splat(c + double(u64(3) << 51)) - h;
+  high = h.bits();
+  low = fma(a, b, rest).bits();
+}
 
 template <class Word, class RealWord>
 struct Field5x51Fma {

@@ -26,8 +26,9 @@ struct WithLaneInversion : F {
     } else {
       W words[4];
       F::to_words(words, e);
-      u64 w[4] = {words[0].first(), words[1].first(), words[2].first(), words[3].first()};
-      Safegcd25519::invert(w);
+      using Number = decltype(words[0].first());
+      Number w[4] = {words[0].first(), words[1].first(), words[2].first(), words[3].first()};
+      Safegcd25519<Number>::invert(w);
       for (int i = 0; i < 4; i++) words[i] = W::splat(w[i]);
       const Elem inverse = F::from_words(words);
       wipe(words, sizeof words);

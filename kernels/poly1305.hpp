@@ -24,11 +24,11 @@ struct Poly1305 {
   /// The one-time key: 16 bytes of r, to be clamped, and 16 bytes of pad.
   MEGASEAL_INLINE void init(const u8* one_time_key) {
     h0 = h1 = h2 = W::zero();
-    r0 = W::splat(load_le64(one_time_key)) & W::splat(0x0ffffffc0fffffff);
-    r1 = W::splat(load_le64(one_time_key + 8)) & W::splat(0x0ffffffc0ffffffc);
+    r0 = W::load_lanes(one_time_key, 0) & W::splat(0x0ffffffc0fffffff);
+    r1 = W::load_lanes(one_time_key + 8, 0) & W::splat(0x0ffffffc0ffffffc);
     s1 = r1 + r1.template shr<2>();
-    pad0 = W::splat(load_le64(one_time_key + 16));
-    pad1 = W::splat(load_le64(one_time_key + 24));
+    pad0 = W::load_lanes(one_time_key + 16, 0);
+    pad1 = W::load_lanes(one_time_key + 24, 0);
   }
 
   /// h = (h + block) · r, partly reduced. `block` is lo + 2^64·hi + 2^128·top with top 0 or 1.
@@ -66,7 +66,8 @@ struct Poly1305 {
   MEGASEAL_INLINE void blocks(const u8* p, u64 num) {
     if constexpr (Along::min_blocks != ~u64(0))
       if (num >= Along::min_blocks) {
-        const u64 taken = along.blocks(h0.v, h1.v, h2.v, r0.v, r1.v, p, num);
+        const u64 taken =
+            along.blocks(h0.number(), h1.number(), h2.number(), r0.number(), r1.number(), p, num);
         p += 16 * taken, num -= taken;
       }
     for (; num != 0; num--, p += 16) block(W::splat(load_le64(p)), W::splat(load_le64(p + 8)), W::splat(1));

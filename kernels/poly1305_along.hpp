@@ -49,7 +49,8 @@ struct Poly1305Along {
     return out;
   }
 
-  MEGASEAL_NOINLINE void prepare(u64 r0, u64 r1) {
+  template <class Number>
+  MEGASEAL_NOINLINE void prepare(Number r0, Number r1) {
     Elem r = F::from(W::splat(r0), W::splat(r1)), mixed = r;
     for (int bit = 0; 1 << bit < L; bit++) {
       mixed = mul(mixed, where_bit(r, bit));
@@ -74,9 +75,11 @@ struct Poly1305Along {
 
   /// Takes in the first multiple of L of `num` >= 4·L whole blocks at p, and answers how many that were. Limbs of h and r
   /// as in kernels/poly1305.hpp.
-  MEGASEAL_NOINLINE u64 blocks(u64& h0, u64& h1, u64& h2, u64 r0, u64 r1, const u8* p, u64 num) {
+  template <class Number>
+  MEGASEAL_NOINLINE u64 blocks(Number& h0, Number& h1, Number& h2, Number r0, Number r1, const u8* p,
+                               u64 num) {
     if (!ready) prepare(r0, r1);
-    u64 limbs[F::limbs];
+    Number limbs[F::limbs];
     F::split(limbs, h0, h1, h2);
     Elem h;
 #pragma GCC unroll 8

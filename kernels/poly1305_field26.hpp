@@ -104,7 +104,8 @@ struct Poly1305Field26 {
   }
 
   /// To and from 64-bit limbs h0 + 2^64·h1 + 2^128·h2, h2 <= 4, as kernels/poly1305.hpp has them between blocks.
-  static MEGASEAL_INLINE void split(u64 (&l)[5], u64 h0, u64 h1, u64 h2) {
+  template <class Number>
+  static MEGASEAL_INLINE void split(Number (&l)[5], Number h0, Number h1, Number h2) {
     l[0] = h0 & mask26;
     l[1] = h0 >> 26 & mask26;
     l[2] = (h0 >> 52 | h1 << 12) & mask26;
@@ -112,7 +113,8 @@ struct Poly1305Field26 {
     l[4] = h1 >> 40 | h2 << 24;
   }
   /// Pre: limbs < 2^60.
-  static MEGASEAL_INLINE void join(u64& h0, u64& h1, u64& h2, u64 (&l)[5]) {
+  template <class Number>
+  static MEGASEAL_INLINE void join(Number& h0, Number& h1, Number& h2, Number (&l)[5]) {
     for (int round = 0; round < 2; round++) {
       for (int i = 0; i < 4; i++) l[i + 1] += l[i] >> 26, l[i] &= mask26;
       l[0] += 5 * (l[4] >> 26), l[4] &= mask26;

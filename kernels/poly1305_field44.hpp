@@ -85,13 +85,15 @@ struct Poly1305Field44 {
   }
 
   /// To and from 64-bit limbs h0 + 2^64·h1 + 2^128·h2, h2 <= 4, as kernels/poly1305.hpp has them between blocks.
-  static MEGASEAL_INLINE void split(u64 (&l)[3], u64 h0, u64 h1, u64 h2) {
+  template <class Number>
+  static MEGASEAL_INLINE void split(Number (&l)[3], Number h0, Number h1, Number h2) {
     l[0] = h0 & mask44;
     l[1] = (h0 >> 44 | h1 << 20) & mask44;
     l[2] = h1 >> 24 | h2 << 40;
   }
   /// Pre: limbs < 2^60.
-  static MEGASEAL_INLINE void join(u64& h0, u64& h1, u64& h2, u64 (&l)[3]) {
+  template <class Number>
+  static MEGASEAL_INLINE void join(Number& h0, Number& h1, Number& h2, Number (&l)[3]) {
     l[1] += l[0] >> 44, l[0] &= mask44;
     l[2] += l[1] >> 44, l[1] &= mask44;
     l[0] += 5 * (l[2] >> 42), l[2] &= mask42;

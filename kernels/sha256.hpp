@@ -172,7 +172,7 @@ MEGASEAL_NOINLINE void sha256_schedule(Sha256Schedule& out, const u32* words) {
   for (int i = 16; i < 64; i++)
     sha256_next(W::splat(w[i - 16]), W::splat(w[i - 15]), W::splat(w[i - 7]), W::splat(w[i - 2]))
         .store(&w[i]);
-  for (int i = 0; i < 64; i++) out.kw[i] = w[i] + k[i];
+  for (int i = 0; i < 64; i++) wrap_add(W::load(&w[i]), W::splat(k[i])).store(&out.kw[i]);
   wipe(w, sizeof w);
 }
 /// state += compression of that block, in every lane.

@@ -76,8 +76,9 @@ MEGASEAL_NOINLINE void x25519_shared_across(const X25519Tile& tile, u32 which) {
   LadderAcross<F>::run(xz, F::from_words(point), scalar);
   W words[4];
   F::to_words(words, F::template swap_lanes<1>(xz));
-  u64 z[4] = {words[0].first(), words[1].first(), words[2].first(), words[3].first()};
-  Safegcd25519::invert(z);  // 0 for 0, and then the result is 0
+  using Number = decltype(words[0].first());
+  Number z[4] = {words[0].first(), words[1].first(), words[2].first(), words[3].first()};
+  Safegcd25519<Number>::invert(z);  // 0 for 0, and then the result is 0
   for (int i = 0; i < 4; i++) words[i] = W::splat(z[i]);
   quotient = FieldOps<F>::mul(xz, F::norm(F::biased(F::widen(F::from_words(words)))));
   x25519_finish_group<F, true>(tile, quotient, which, 1);

@@ -42,14 +42,9 @@ struct F64x4 {
   /// Exact: below 2^53 in size.
   friend MEGASEAL_INLINE F64x4 operator+(F64x4 a, F64x4 b) { return {_mm256_add_pd(a.v, b.v)}; }
 
-  /// The product's halves, see kernels/field_5x51_fma.hpp. Pre: integers, |a b| < 2^102.
-  friend MEGASEAL_INLINE void halves(W64x4& high, W64x4& low, F64x4 a, F64x4 b) {
-    constexpr double c = 3.0 * double(u64(1) << 51) * double(u64(1) << 51);  // 3 · 2^102
-    const __m256d h = _mm256_fmadd_pd(a.v, b.v, _mm256_set1_pd(c));
-    const __m256d rest = _mm256_sub_pd(_mm256_set1_pd(c + double(u64(3) << 51)), h);
-    high.v = _mm256_castpd_si256(h);
-    low.v = _mm256_castpd_si256(_mm256_fmadd_pd(a.v, b.v, rest));
-  }
+  friend MEGASEAL_INLINE F64x4 operator-(F64x4 a, F64x4 b) { return {_mm256_sub_pd(a.v, b.v)}; }
+  /// a b + c, rounded once.
+  friend MEGASEAL_INLINE F64x4 fma(F64x4 a, F64x4 b, F64x4 c) { return {_mm256_fmadd_pd(a.v, b.v, c.v)}; }
 
   friend MEGASEAL_INLINE F64x4 select(W64x4::Mask mask, F64x4 a, F64x4 b) {
     return {_mm256_blendv_pd(a.v, b.v, _mm256_castsi256_pd(mask.m))};

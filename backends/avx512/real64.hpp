@@ -42,14 +42,9 @@ struct F64x8 {
   /// Exact: below 2^53 in size.
   friend MEGASEAL_INLINE F64x8 operator+(F64x8 a, F64x8 b) { return {_mm512_add_pd(a.v, b.v)}; }
 
-  /// The product's halves, see kernels/field_5x51_fma.hpp. Pre: integers, |a b| < 2^102.
-  friend MEGASEAL_INLINE void halves(W64x8& high, W64x8& low, F64x8 a, F64x8 b) {
-    constexpr double c = 3.0 * double(u64(1) << 51) * double(u64(1) << 51);  // 3 · 2^102
-    const __m512d h = _mm512_fmadd_pd(a.v, b.v, _mm512_set1_pd(c));
-    const __m512d rest = _mm512_sub_pd(_mm512_set1_pd(c + double(u64(3) << 51)), h);
-    high.v = _mm512_castpd_si512(h);
-    low.v = _mm512_castpd_si512(_mm512_fmadd_pd(a.v, b.v, rest));
-  }
+  friend MEGASEAL_INLINE F64x8 operator-(F64x8 a, F64x8 b) { return {_mm512_sub_pd(a.v, b.v)}; }
+  /// a b + c, rounded once.
+  friend MEGASEAL_INLINE F64x8 fma(F64x8 a, F64x8 b, F64x8 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
 
   friend MEGASEAL_INLINE F64x8 select(W64x8::Mask mask, F64x8 a, F64x8 b) {
     return {_mm512_mask_blend_pd(mask.m, a.v, b.v)};

@@ -7,19 +7,25 @@
 MEGASEAL_KERNELS_BEGIN
 
 // A message alone bears its whole inversion: half the time of the power z^(p-2) makes 4 % of the slot's.
-struct Field : Field5x51<W64> {
+template <class Word>
+struct FieldOver : Field5x51<Word> {
+  using Base = Field5x51<Word>;
+  using W = Word;
+  using typename Base::Elem;
   /// 1/e, and 0 for 0. Pre: limbs below 2^54.
   static MEGASEAL_INLINE Elem invert(const Elem& e) {
     W words[4];
-    to_words(words, e);
-    u64 w[4] = {words[0].v, words[1].v, words[2].v, words[3].v};
-    Safegcd25519::invert(w);
-    for (int i = 0; i < 4; i++) words[i].v = w[i];
-    const Elem inverse = from_words(words);
+    Base::to_words(words, e);
+    using Number = decltype(words[0].first());
+    Number w[4] = {words[0].first(), words[1].first(), words[2].first(), words[3].first()};
+    Safegcd25519<Number>::invert(w);
+    for (int i = 0; i < 4; i++) words[i] = W::splat(w[i]);
+    const Elem inverse = Base::from_words(words);
     wipe(words, sizeof words);
     wipe(w, sizeof w);
     return inverse;
   }
 };
+using Field = FieldOver<W64>;
 
 MEGASEAL_KERNELS_END

@@ -60,6 +60,9 @@ struct W64 {
     store_le64(p[0] + 8, hi.v);
   }
   MEGASEAL_INLINE void store(u64* p) const { *p = v; }
+  /// Lane 0; and the number itself, for kernels that change it in place.
+  MEGASEAL_INLINE u64 first() const { return v; }
+  MEGASEAL_INLINE u64& number() { return v; }
   static MEGASEAL_INLINE void transpose(W64 (&)[1]) {}
 
   /// Bit K as a mask.
@@ -76,6 +79,7 @@ struct W64 {
   /// Makes a mask public: bit l is lane l. Callers branch on the result, so only a verdict that the caller of
   /// the library learns anyway may pass here.
   static MEGASEAL_INLINE u32 reveal(Mask mask) { return u32(mask.m & 1); }
+  friend MEGASEAL_INLINE bool is_zero_made_public(W64 x) { return is_zero_made_public(x.v); }
 
   /// A secret index below N, prepared once for all the look-ups of an entry. One lane has no permute: every
   /// entry is read, and masked.

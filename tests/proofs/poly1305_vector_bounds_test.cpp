@@ -94,7 +94,7 @@ TYPED_TEST(Poly1305VectorBounds, Along) {
   u8 bytes[16 * 15] = {};
   for (const u64 num : {12, 13, 14, 15}) {  // three turns, and what no turn takes
     u64 h0 = ~u64(0), h1 = ~u64(0), h2 = 4;
-    EXPECT_EQ(along.blocks(h0, h1, h2, 0x0ffffffc0fffffff, 0x0ffffffc0ffffffc, bytes, num), num);
+    EXPECT_EQ(along.blocks(h0, h1, h2, u64(0x0ffffffc0fffffff), u64(0x0ffffffc0ffffffc), bytes, num), num);
     EXPECT_LE(h2, 4u);
   }
   expect_proved(2'000);

@@ -26,7 +26,7 @@ void expect_inverse(const u64 (&z)[4]) {
   W64 words[4], expected[4], product[4], inverse_words[4];
   Field::to_words(words, e);
   u64 w[4] = {words[0].v, words[1].v, words[2].v, words[3].v};
-  Safegcd25519::invert(w);
+  Safegcd25519<>::invert(w);
   EXPECT_EQ(w[3] >> 63, 0u);
   const Elem inverse = from_words(w);
   Field::to_words(inverse_words, inverse);
@@ -55,7 +55,7 @@ void expect_inverse_near(const u64 (&base)[4], int offset) {
 
 TEST(Inversion, OfZeroIsZero) {
   u64 w[4] = {0, 0, 0, 0};
-  Safegcd25519::invert(w);
+  Safegcd25519<>::invert(w);
   EXPECT_TRUE(Field::is_zero(from_words(w)).m);
 }
 
