@@ -137,7 +137,7 @@ int run(const KernelTable& table) {
       num++, num_leaks += found;
     }
   }
-  printf("measured %zu cases on %s, %zu leak\n", num, table.name, num_leaks);
+  printf("made %zu comparisons on %s, %zu leak\n", num, table.name, num_leaks);
   return num == 0 || num_leaks != 0;
 }
 
