@@ -112,7 +112,7 @@ PreparedCache::PreparedCache(const uint32_t (&table_bytes)[x25519_prepared_sizes
   const size_t num_buckets = std::bit_ceil(std::max<size_t>(num_places / 4, 2));
   const size_t num_sightings = std::bit_ceil(std::max<size_t>(num_places * 32, 1 << 14));
 
-  uint8_t* base = nullptr;
+  uintptr_t base = 0;  // a number: nothing may be added to a null pointer
   size_t at = 0;
   auto take = [&](auto*& array, size_t bytes) {
     array = reinterpret_cast<std::remove_reference_t<decltype(array)>>(base + at);
@@ -131,7 +131,8 @@ PreparedCache::PreparedCache(const uint32_t (&table_bytes)[x25519_prepared_sizes
   // Pages come when they are first touched: an engine that meets no recipient twice pays for none.
   void* mapping = mmap(nullptr, at, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) return;
-  base = mapping_ = static_cast<uint8_t*>(mapping);
+  mapping_ = static_cast<uint8_t*>(mapping);
+  base = reinterpret_cast<uintptr_t>(mapping);
   lay_out();
   mapped_ = at;
   capacity_ = num_chunks * chunk_bytes;

@@ -85,11 +85,10 @@ constexpr uint32_t x25519_prepared_sizes = 3;  // small, medium, large
 /// Builds tables. A key on the twist, or one of low order, gets none: it is the ladder's.
 struct X25519PrepareTile {
   uint32_t num;
-  uint32_t size;   // below x25519_prepared_sizes
-  Strided points;  // 32 bytes each, any
-  uint8_t* const*
-      tables;          // num pointers to prepared_bytes[size] bytes, 64-byte aligned, apart from each other
-  uint8_t* has_table;  // num bytes: 1 where the table was built, else 0 and the table is all zeros
+  uint32_t size;           // below x25519_prepared_sizes
+  Strided points;          // 32 bytes each, any
+  uint8_t* const* tables;  // num pointers to prepared_bytes[size] bytes, 64-byte aligned, apart from each other
+  uint8_t* has_table;      // num bytes: 1 where the table was built, else 0 and the table is all zeros
 };
 /// Shared secrets by tables. The same as x25519_shared gives for the key that was prepared, and never low_order. Items of
 /// one recipient cost least when they stand together.

@@ -2,7 +2,6 @@
 
 The driver is linked at a fixed address, so an address names the same instruction in every tool.
 """
-import bisect
 import re
 import subprocess
 import sys
@@ -87,18 +86,6 @@ def functions(path):
         name = " ".join(prefix + words[:1])
         out[-1].instructions.append(Instruction(int(match[1], 16), name, split_operands("".join(words[1:]))))
     return out
-
-
-class Map:
-    """From an address to the function around it."""
-
-    def __init__(self, all_functions):
-        self.functions = sorted(all_functions, key=lambda f: f.begin)
-        self.begins = [f.begin for f in self.functions]
-
-    def at(self, address):
-        i = bisect.bisect(self.begins, address) - 1
-        return self.functions[i].demangled if i >= 0 else "?"
 
 
 MEMORY = re.compile(r"^(?:%[a-z]s:)?\*?(-?0x[0-9a-f]+|-?\d+)?\((%\w+)?(?:,(%\w+)(?:,(\d))?)?\)")

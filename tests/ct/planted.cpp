@@ -83,5 +83,8 @@ const KernelTable planted_table = {.name = "planted",
                                    .hkdf_expand = nullptr,
                                    .hpke_schedule = nullptr,
                                    .hpke_seal = nullptr,
-                                   .hpke_open = nullptr};
+                                   .hpke_open = nullptr,
+                                   .x25519_prepare = nullptr,
+                                   .x25519_prepared = nullptr,
+                                   .prepared_bytes = {}};
 }  // namespace megaseal::ct

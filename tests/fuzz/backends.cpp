@@ -114,6 +114,46 @@ void x25519(fuzz::Input& input) {
   });
 }
 
+/// Which keys get a table is the same on every backend, and by a table comes what the ladder gives.
+void prepared(fuzz::Input& input) {
+  const size_t num_keys = 1 + input.byte() % 4, num = 1 + input.byte() % 40;
+  const uint32_t size = input.byte() % x25519_prepared_sizes;
+  const Bytes secrets = input.expanded(32 * num), whose = input.expanded(num), chosen = input.bytes(32);
+  Bytes points = input.expanded(32 * num_keys);
+  std::copy(chosen.begin(), chosen.end(), points.begin());
+  Bytes by_ladder(32 * num), status(num), gathered;
+  for (size_t i = 0; i < num; i++) {
+    const auto point = points.begin() + ptrdiff_t(32 * (whose[i] % num_keys));
+    gathered.insert(gathered.end(), point, point + 32);
+  }
+  const X25519Tile ladder = {
+      uint32_t(num), {secrets.data(), 32}, {gathered.data(), 32}, by_ladder.data(), status.data()};
+  tables().back()->x25519_shared(&ladder);
+  compare([&](const KernelTable& table) {
+    if (!table.x25519_prepare) return Bytes();
+    const size_t bytes = table.prepared_bytes[size];
+    const std::unique_ptr<uint8_t, decltype(&std::free)> room(
+        static_cast<uint8_t*>(std::aligned_alloc(64, bytes * num_keys)), &std::free);
+    std::vector<uint8_t*> at;
+    for (size_t k = 0; k < num_keys; k++) at.push_back(room.get() + bytes * k);
+    Bytes out(num_keys), results(32 * num);
+    const X25519PrepareTile prepare = {uint32_t(num_keys), size, {points.data(), 32}, at.data(), out.data()};
+    table.x25519_prepare(&prepare);
+    std::vector<X25519PreparedItem> items;
+    for (size_t i = 0; i < num; i++)
+      if (const size_t key = whose[i] % num_keys; out[key])
+        items.push_back({&secrets[32 * i], at[key], &results[32 * i]});
+    const X25519PreparedTile tile = {uint32_t(items.size()), size, items.data()};
+    if (!items.empty()) table.x25519_prepared(&tile);
+    for (size_t i = 0; i < num; i++)
+      fuzz::demand(!out[whose[i] % num_keys] ||
+                       std::equal(&results[32 * i], &results[32 * i] + 32, &by_ladder[32 * i]),
+                   "by a table comes another secret than by the ladder");
+    out.insert(out.end(), results.begin(), results.end());
+    return out;
+  });
+}
+
 void hashes(fuzz::Input& input) {
   const size_t num = 1 + input.byte() % 40, salt_len = length(input) % 300, ikm_len = length(input) % 300,
                out_len = 1 + input.number() % 700, psk_len = input.byte() & 1 ? 32 + input.byte() % 40 : 0;
@@ -148,7 +188,7 @@ void hashes(fuzz::Input& input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
-  switch (input.byte() % 5) {
+  switch (input.byte() % 6) {
     case 0:
       aead(input, &KernelTable::chacha20poly1305_seal, &KernelTable::chacha20poly1305_open);
       break;
@@ -161,8 +201,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 3:
       x25519(input);
       break;
-    default:
+    case 4:
       hashes(input);
+      break;
+    default:
+      prepared(input);
   }
   return 0;
 }
