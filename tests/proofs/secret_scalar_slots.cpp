@@ -51,7 +51,7 @@ void box_open(const AeadTile* tile) {
 void subkeys(const HChaCha20Tile* tile) {
   u32 i = 0;
   for (; i + 3 <= tile->num; i += 3) hchacha20_rows<Lanes4, 3>(tile->out, tile->keys, tile->nonces, i);
-  for (; i < tile->num; i++) hchacha20_rows<Lanes4, 1>(tile->out, tile->keys, tile->nonces, i);
+  hchacha20_each<SecretWord32<1>>(*tile, i);
 }
 void stream(const StreamTile* tile) {
   for (u32 i = 0; i < tile->num; i++) {
@@ -80,6 +80,7 @@ const KernelTable secret_scalar = {"scalar",
                                    box_seal,
                                    box_open,
                                    subkeys,
+                                   nullptr,  // nonces of sealed boxes: nothing is secret
                                    stream,
                                    shared,
                                    publics,

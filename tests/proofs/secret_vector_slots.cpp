@@ -134,6 +134,7 @@ constexpr KernelTable table_of(const char* name, void (*shared)(const X25519Tile
           C::template run<true, true>,
           C::template run<true, false>,
           C::subkeys,
+          nullptr,  // nonces of sealed boxes: nothing is secret
           C::stream,
           shared,
           publics,

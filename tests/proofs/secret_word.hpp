@@ -443,6 +443,7 @@ class SecretWord32 {
  public:
   static constexpr int lanes = L, blocks = BLOCKS;
   static constexpr int registers = REGISTERS;
+  using Alone = SecretWord32<1>;
   MEGASEAL_SECRET(SecretWord32)
 
   static SecretWord32 splat(u32 x) {
