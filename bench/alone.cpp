@@ -148,6 +148,87 @@ Race secretbox_race(const std::string& backend, bool seal, const Shape& shape) {
   return {[work, seal] { work->run_ours(seal); }, [work, seal] { work->run_theirs(seal); }};
 }
 
+struct CurveOperation {
+  const char* name;
+  megaseal_operation id;
+  Call (*Peer::*peer)(const CurveItems&);
+};
+// By table or not, the peer is libsodium's ladder.
+constexpr CurveOperation curve_operations[] = {
+    {"x25519_shared", MEGASEAL_OP_X25519_SHARED, &Peer::x25519_shared},
+    {"x25519_prepared", MEGASEAL_OP_X25519_PREPARED, &Peer::x25519_shared},
+    {"x25519_public", MEGASEAL_OP_X25519_PUBLIC, &Peer::x25519_public},
+    {"keygen", MEGASEAL_OP_KEYGEN, &Peer::keygen},
+};
+
+/// Key agreement and key generation, whose items have one length.
+struct CurveWork {
+  CurveWork(const CurveOperation& o, const std::string& backend, size_t batch)
+      : operation(o),
+        num(batch),
+        secrets(random_bytes(32 * num)),
+        points(32 * num),
+        out(32 * num),
+        out_secrets(32 * num),
+        items{.num = num,
+              .secrets = secrets.data(),
+              .secret_stride = 32,
+              .points = points.data(),
+              .out = out.data(),
+              .out_secrets = out_secrets.data()},
+        engine_(engine_with_tables(backend, o.id == MEGASEAL_OP_X25519_PREPARED
+                                                ? MEGASEAL_PREPARED_CACHE_DEFAULT
+                                                : MEGASEAL_PREPARED_CACHE_OFF)) {
+    check(megaseal_x25519_public_batch(engine_.get(), points.data(), num, random_bytes(32 * num).data(), 32));
+    if (o.id != MEGASEAL_OP_X25519_PREPARED) return;
+    size_t prepared = 0;
+    check(megaseal_prepare_recipients(engine_.get(), &prepared, num, points.data(), 32,
+                                      MEGASEAL_PREPARED_AUTO));
+    require(prepared == num, "a recipient has no table");
+  }
+  CurveWork(const CurveWork&) = delete;
+  CurveWork& operator=(const CurveWork&) = delete;
+
+  void run() {
+    megaseal_engine* const e = engine_.get();
+    size_t failed = 0;
+    if (operation.id == MEGASEAL_OP_KEYGEN)
+      check(megaseal_keygen_batch(e, out.data(), out_secrets.data(), num));
+    else if (operation.id == MEGASEAL_OP_X25519_PUBLIC)
+      check(megaseal_x25519_public_batch(e, out.data(), num, secrets.data(), 32));
+    else
+      check(
+          megaseal_x25519_batch(e, out.data(), nullptr, &failed, num, secrets.data(), 32, points.data(), 32),
+          failed);
+  }
+  /// That both gave the same, or of generated keys, the public ones of the secrets.
+  void verify(const std::function<void()>& theirs) {
+    run();
+    const Bytes got = out;
+    if (operation.id == MEGASEAL_OP_KEYGEN)
+      for (size_t i = 0; i < num; i++) crypto_scalarmult_base(&out[32 * i], &out_secrets[32 * i]);
+    else
+      theirs();
+    require(got == out, "wrong bytes");
+  }
+
+  const CurveOperation& operation;
+  const size_t num;
+  Bytes secrets, points, out, out_secrets;
+  CurveItems items;
+
+ private:
+  OwnEngine engine_;
+};
+
+Race curve_race(const CurveOperation& o, const std::string& backend, size_t batch) {
+  const auto work = std::make_shared<CurveWork>(o, backend, batch);
+  static const Peer libsodium = libsodium_peer();
+  const auto theirs = (libsodium.*o.peer)(work->items).run;
+  work->verify(theirs);
+  return {[work] { work->run(); }, [work, theirs] { theirs(); }};
+}
+
 struct Point {
   size_t len;
   double ratio;
@@ -205,6 +286,14 @@ int run_alone(const std::string& regex) {
     for (const std::string& backend : backends_for(MEGASEAL_OP_CHACHA20POLY1305_SEAL))
       sweep(seal ? "secretbox_seal" : "secretbox_open", backend,
             [&](const Shape& s) { return secretbox_race(backend, seal, s); });
+  for (const CurveOperation& o : curve_operations)
+    for (const std::string& backend : backends_for(o.id))
+      for (const size_t batch : batches) {
+        const std::string name = std::string(o.name) + '/' + backend + "/batch:" + std::to_string(batch);
+        if (!std::regex_search(name, filter)) continue;
+        report(name, {{32, ratio_of(curve_race(o, backend, batch))}});
+        ran++;
+      }
   return ran > 0 ? 0 : 2;
 }
 

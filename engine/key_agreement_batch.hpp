@@ -52,6 +52,8 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
         [](uint32_t) { return static_cast<const ByTable*>(nullptr); });
   };
   if (!cache) return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, by_ladder);
+  // What a message alone has to wait for: whether its recipient is known lies anywhere in the cache's memory.
+  if (view.num_items() == 1) cache->prefetch(cache->hash(to.key(0)));
 
   auto by_table = [&](Workspace& w, TileRange window) {
     RecipientGroups& groups = w.groups;

@@ -37,9 +37,12 @@ RecipientGroups::RecipientGroups(uint32_t capacity)
 void RecipientGroups::arrange(const Dispatch& dispatch, PreparedCache& cache, uint32_t num,
                               bool one_for_all) {
   const PreparedCosts& costs = *dispatch.prepared_costs;
-  gather(cache, num, one_for_all);
-  look_up(dispatch, cache);
-  drop_small_classes(costs, cache, num);
+  gather(cache, num, one_for_all || num == 1);
+  const bool all_new = !look_up(cache);
+  if (!all_new) {
+    build_what_pays(dispatch, cache);
+    drop_small_classes(costs, cache, num);
+  }
   uint64_t hits = 0;
   for (uint32_t g = 0; g < num_groups_; g++)
     if (groups_[g].pinned.table) hits += groups_[g].num;
@@ -98,7 +101,21 @@ void RecipientGroups::gather(PreparedCache& cache, uint32_t num, bool one_for_al
   }
 }
 
-void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
+// Whether any has a table, or could want one, which for a single message never pays. Those who seal to somebody new
+// pass by the rest.
+bool RecipientGroups::look_up(PreparedCache& cache) {
+  bool any = false;
+  for (uint32_t g = 0; g < num_groups_; g++) {
+    Group& group = groups_[g];
+    if (!group.key) continue;
+    group.seen = cache.see(group.hash, group.num);
+    group.pinned = cache.find(group.key, group.hash);
+    any |= group.pinned.table || std::max(group.num, group.seen) > 1;
+  }
+  return any;
+}
+
+void RecipientGroups::build_what_pays(const Dispatch& dispatch, PreparedCache& cache) {
   const PreparedCosts& costs = *dispatch.prepared_costs;
   // A window builds no more than so many tables, so that no call waits long for them; the rest have their turn later.
   uint32_t wanted[x25519_prepared_sizes][TableBuilder::max];
@@ -109,8 +126,6 @@ void RecipientGroups::look_up(const Dispatch& dispatch, PreparedCache& cache) {
   for (uint32_t g = 0; g < num_groups_; g++) {
     Group& group = groups_[g];
     if (!group.key) continue;
-    group.seen = cache.see(group.hash, group.num);
-    group.pinned = cache.find(group.key, group.hash);
     const bool has = group.pinned.table != nullptr;
     if (has && group.pinned.chosen) continue;
     const WorthBuilding worth =

@@ -82,7 +82,8 @@ class RecipientGroups {
     uint32_t full, full_at, rest_at, placed;
   };
   void gather(PreparedCache& cache, uint32_t num, bool one_for_all);
-  void look_up(const Dispatch& dispatch, PreparedCache& cache);
+  bool look_up(PreparedCache& cache);
+  void build_what_pays(const Dispatch& dispatch, PreparedCache& cache);
   void build_some(const Dispatch& dispatch, PreparedCache& cache, uint32_t size, const uint32_t* wanted,
                   uint32_t num_wanted);
   void drop_small_classes(const PreparedCosts& costs, PreparedCache& cache, uint32_t num);

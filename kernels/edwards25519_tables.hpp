@@ -1,5 +1,5 @@
 // Tables of multiples of any point, for x25519_prepared.hpp: from an X25519 public key to a comb of the point on
-// edwards25519, one key in each lane.
+// edwards25519, with a key in each lane, or for a key by itself with a row of its table in each.
 //
 // A comb for scalars of signs s_i (edwards25519_comb.hpp) has 5 teeth a row. Tooth q of row b stands at P_bq =
 // 2^((5 b + q) spacing) Q, and entry j of that row is P_b4 ± P_b3 ± P_b2 ± P_b1 ± P_b0, bit q of j telling the sign of P_bq.
@@ -49,7 +49,6 @@ struct PointTables {
     return good;
   }
 
- private:
   static MEGASEAL_INLINE Elem sum(const Elem& a, const Elem& b) {
     return F::norm(F::centred(F::add(F::widen(a), F::widen(b))));
   }
@@ -100,8 +99,7 @@ struct PointTables {
     e.z[j] = F::norm(F::centred(p.z));
   }
 
-  /// The entries of a row, and p ← 2^(5 spacing) p. The sum of all teeth comes first, the others in the order of a Gray
-  /// code, each from the one before by a single ± 2 P_q.
+  /// The entries of a row, and p ← 2^(5 spacing) p.
   static MEGASEAL_NOINLINE void row(Entries& e, Point& p, int spacing, bool is_last) {
     Cached twice[teeth - 1];  // 2 P_q
     Point all;
@@ -119,6 +117,12 @@ struct PointTables {
         if (i == 0 && !top) twice[q] = Curve::cached(p);
       }
     }
+    sums(e, all, twice);
+  }
+
+  /// The entries from `all`, the sum of all teeth, on: in the order of a Gray code, each from the one before by a single
+  /// ± 2 P_q.
+  static MEGASEAL_INLINE void sums(Entries& e, Point& all, const Cached (&twice)[teeth - 1]) {
     int at = entries - 1;
     save(e, at, all);
     for (int n = 1; n < entries; n++) {
@@ -159,6 +163,88 @@ struct PointTables {
   }
 };
 
+/// The table of one key. Its teeth are found by doublings one after the other, in Chain, a field of a single lane; then
+/// each lane makes a row.
+template <class F, class Chain>
+struct RowTables {
+  using W = typename F::W;
+  using Tables = PointTables<F>;
+  using Start = PointTables<Chain>;
+  using Point = typename Tables::Point;
+  using Curve = typename Tables::Curve;
+  static constexpr int teeth = prepared_teeth, lanes = W::lanes, max_rows = 13;
+  static_assert(prepared_shapes[0].rows <= max_rows && prepared_shapes[1].rows <= max_rows &&
+                prepared_shapes[2].rows <= max_rows);
+
+  /// Tooth q of row b as X, Y, Z, T.
+  using Teeth = u8[teeth][4][max_rows][32];
+
+  /// table ← the comb of the point u, or zeros; whether there is one.
+  static MEGASEAL_NOINLINE bool build(u8* table, const u8* u, PreparedShape shape) {
+    Teeth at;
+    typename Chain::W words[4];
+    for (int i = 0; i < 4; i++) words[i] = Chain::W::load_lanes(u + 8 * i, 32);
+    typename Start::Point p;
+    if (!Start::decompress(p, words)) {
+      __builtin_memset(table, 0, size_t(shape.rows) * prepared_row_bytes);
+      return false;
+    }
+    for (int b = 0; b < shape.rows; b++) {
+      for (int q = 0; q < teeth; q++) {
+        put(at[q][0][b], Chain::norm(Chain::centred(p.x)));
+        put(at[q][1][b], Chain::norm(p.y));
+        put(at[q][2][b], Chain::norm(Chain::centred(p.z)));
+        put(at[q][3][b], Chain::norm(Chain::centred(p.t)));
+        if (b == shape.rows - 1 && q == teeth - 1) break;
+        for (int i = 1; i < shape.spacing; i++) Start::template dbl<false>(p);
+        Start::template dbl<true>(p);
+      }
+    }
+    for (u32 first = 0; first < u32(shape.rows); first += lanes) {
+      const u32 left = u32(shape.rows) - first;
+      rows(table, at, first, left < u32(lanes) ? left : u32(lanes));
+    }
+    return true;
+  }
+
+ private:
+  static MEGASEAL_INLINE void put(u8* out, const typename Chain::Elem& e) {
+    typename Chain::W w[4];
+    Chain::to_words(w, e);
+    __builtin_memcpy(out, w, 32);
+  }
+  static MEGASEAL_INLINE typename F::Elem get(const u8 (&of_rows)[max_rows][32], u32 first, u32 num) {
+    W words[4];
+    Lanes<W>::load(words, {&of_rows[0][0], 32}, first, num);
+    return F::norm(F::centred(F::widen(F::from_words(words))));
+  }
+  static MEGASEAL_NOINLINE void rows(u8* table, const Teeth& at, u32 first, u32 num) {
+    const auto one = F::small(1);
+    Point p, all;
+    typename Curve::Cached twice[teeth - 1];  // 2 P_q
+    typename Tables::Entries e;
+    for (int q = 0; q < teeth; q++) {
+      p.x = F::mul(get(at[q][0], first, num), one);
+      p.y = F::mul_biased(get(at[q][1], first, num), one);
+      p.z = F::mul(get(at[q][2], first, num), one);
+      p.t = F::mul(get(at[q][3], first, num), one);
+      if (q == 0)
+        all = p;
+      else
+        Tables::add(all, Curve::cached(p), false);
+      if (q == teeth - 1) break;
+      Tables::template dbl<true>(p);
+      twice[q] = Curve::cached(p);
+    }
+    Tables::sums(e, all, twice);
+    Tables::make_affine(e);
+    u8* of_lane[lanes];
+    for (u32 l = 0; l < u32(lanes); l++)
+      of_lane[l] = table + size_t(first + (l < num ? l : 0)) * prepared_row_bytes;
+    Tables::store(of_lane, num, 0, e);
+  }
+};
+
 /// The x25519_prepare slot.
 template <class F>
 MEGASEAL_INLINE void x25519_prepare_tile(const X25519PrepareTile& tile) {
@@ -171,6 +257,19 @@ MEGASEAL_INLINE void x25519_prepare_tile(const X25519PrepareTile& tile) {
     const u32 good = PointTables<F>::build(tile.tables + first, point, num, prepared_shapes[tile.size]);
     for (u32 l = 0; l < num; l++) tile.has_table[first + l] = good >> l & 1;
   }
+}
+
+/// The same, by rows where a vector would be filled by no more keys than `few` says of the size.
+template <class F, class Chain>
+MEGASEAL_INLINE void x25519_prepare_tile_by_rows(const X25519PrepareTile& tile,
+                                                 const u32 (&few)[x25519_prepared_sizes]) {
+  const u32 rest = tile.num % u32(F::W::lanes), alone = rest <= few[tile.size] ? rest : 0;
+  X25519PrepareTile in_lanes = tile;
+  in_lanes.num = tile.num - alone;
+  x25519_prepare_tile<F>(in_lanes);
+  for (u32 i = in_lanes.num; i < tile.num; i++)
+    tile.has_table[i] = RowTables<F, Chain>::build(tile.tables[i], tile.points.base + i * tile.points.stride,
+                                                   prepared_shapes[tile.size]);
 }
 
 MEGASEAL_KERNELS_END

@@ -3,6 +3,8 @@
 
 #include "backends/avx512/avx512.hpp"
 #include "backends/avx512/real64.hpp"
+#include "backends/scalar/word64.hpp"
+#include "kernels/field_5x51.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/lane_inversion.hpp"
 #include "kernels/wipe_stack.hpp"
@@ -15,12 +17,14 @@ using Field = WithLaneInversion<Field5x51Fma<W64x8, Real>>;
 constexpr int groups = 8;  // vectors that share an inversion
 // Deeper than the frames below the slot, as -fstack-usage shows them.
 constexpr size_t dead_bytes = 8192;
+// Tables of each size, so few that they are built by rows.
+constexpr u32 few[] = {1, 1, 3};
 
 }  // namespace
 
 void x25519_prepare(const X25519PrepareTile* tile) {
   const u32 callers = Real::enter();
-  x25519_prepare_tile<Field>(*tile);
+  x25519_prepare_tile_by_rows<Field, Field5x51<W64>>(*tile, few);
   Real::leave(callers);
 }
 void x25519_prepared(const X25519PreparedTile* tile) {

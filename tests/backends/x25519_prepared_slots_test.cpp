@@ -130,6 +130,31 @@ TEST_P(X25519PreparedSlots, NoneOfLowOrderOrOnTheTwistHasATable) {
   }
 }
 
+// Few keys may be built another way than many, and the rest of a tile another way than its full vectors.
+TEST_P(X25519PreparedSlots, AnyNumberOfKeysAtATime) {
+  Random random;
+  const size_t lanes = std::max<size_t>(table().lanes, 8);
+  MEGASEAL_EVERY_SIZE(size) {
+    for (size_t num = 1; num <= 2 * lanes; ++num) {
+      std::vector<Bytes> points = on_curve(random, num);
+      const size_t bad = random.below(num);
+      if (num % 2) points[bad] = on_twist(random);
+      const PreparedTables tables = prepare(table(), size, points);
+      std::vector<size_t> who;
+      for (size_t i = 0; i < num; ++i) {
+        const bool good = num % 2 == 0 || i != bad;
+        ASSERT_EQ(tables.has_table[i], good);
+        if (good)
+          who.push_back(i);
+        else
+          expect_no_table(tables, i);
+      }
+      expect_right(tables, points, many(random, who.size()), who);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 // A multiple of the order of the torsion group removes it: what a clamped scalar is.
 TEST_P(X25519PreparedSlots, TorsionDropsOut) {
   Random random;

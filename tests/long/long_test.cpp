@@ -46,66 +46,6 @@ TEST_P(Long, X25519IteratedAMillionTimes) {
   EXPECT_TRUE(found);
 }
 
-// 10^7 random cases, on all cores.
-template <class Compare>
-void on_all_cores(const Compare& compare) {
-  const size_t num_threads = std::max(std::thread::hardware_concurrency(), 1u);
-  std::atomic<size_t> tiles{0};
-  std::vector<std::thread> threads;
-  for (size_t t = 0; t < num_threads; ++t)
-    threads.emplace_back([&, t] {
-      Random random(25519 + t);
-      while (tiles.fetch_add(1) < 10'000'000 / 64 && !::testing::Test::HasFailure()) {
-        std::vector<Bytes> secrets, points;
-        for (size_t i = 0; i < 64; ++i) {
-          secrets.push_back(random.bytes(32));
-          points.push_back(random.bytes(32));
-        }
-        compare(secrets, points);
-      }
-    });
-  for (std::thread& thread : threads) thread.join();
-}
-
-TEST_P(Long, X25519RandomAgainstLibsodium) {
-  MEGASEAL_LONG;
-  MEGASEAL_NEEDS_SLOT(x25519_shared);
-  on_all_cores([&](const std::vector<Bytes>& secrets, const std::vector<Bytes>& points) {
-    const X25519Result result = run_x25519(table().x25519_shared, secrets, points, 64);
-    for (size_t i = 0; i < 64; ++i)
-      EXPECT_EQ(result.out[i], reference::x25519(secrets[i], points[i]))
-          << "secret " << to_hex(secrets[i]) << ", point " << to_hex(points[i]);
-  });
-}
-
-TEST_P(Long, X25519RandomPublicKeysAgainstLibsodium) {
-  MEGASEAL_LONG;
-  MEGASEAL_NEEDS_SLOT(x25519_public);
-  on_all_cores([&](const std::vector<Bytes>& secrets, const std::vector<Bytes>&) {
-    const X25519Result result = run_x25519(table().x25519_public, secrets, {}, 64);
-    for (size_t i = 0; i < 64; ++i)
-      EXPECT_EQ(result.out[i], reference::x25519_public(secrets[i])) << to_hex(secrets[i]);
-  });
-}
-
-// Half of the random points are on the twist, and have no table; the others take two items each.
-TEST_P(Long, X25519PreparedRandomAgainstLibsodium) {
-  MEGASEAL_LONG;
-  MEGASEAL_NEEDS_SLOT(x25519_prepared);
-  std::atomic<uint32_t> rounds{0};
-  on_all_cores([&](const std::vector<Bytes>& secrets, const std::vector<Bytes>& points) {
-    const PreparedTables tables = prepare(table(), rounds++ % x25519_prepared_sizes, points);
-    std::vector<size_t> who;
-    for (size_t i = 0; i < 64 && who.size() < 64; ++i)
-      if (tables.has_table[i]) who.insert(who.end(), std::min<size_t>(2, 64 - who.size()), i);
-    const std::vector<Bytes> used(secrets.begin(), secrets.begin() + ptrdiff_t(who.size()));
-    const std::vector<Bytes> out = shared_prepared(table(), tables, used, who);
-    for (size_t i = 0; i < who.size(); ++i)
-      EXPECT_EQ(out[i], reference::x25519(used[i], points[who[i]]))
-          << "secret " << to_hex(used[i]) << ", point " << to_hex(points[who[i]]);
-  });
-}
-
 TEST_P(Long, AeadOfManyMegabytes) {
   MEGASEAL_LONG;
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
@@ -152,6 +92,113 @@ TEST_P(Long, AeadOfMoreThanFourGigabytes) {
 }
 
 MEGASEAL_ON_EVERY_BACKEND(Long);
+
+// libsodium takes most of the time of a random case, so one answer of it serves every backend.
+class LongX25519 : public ::testing::Test {
+ protected:
+  struct Backend {
+    const char* name;
+    const KernelTable& table;
+  };
+  /// The backends that run here and offer `slot`; the tests of each backend by name say which do not.
+  template <class Slot>
+  static std::vector<Backend> offering(Slot KernelTable::*slot) {
+    std::vector<Backend> out;
+    for (const BackendRow* row : all_backends())
+      if (row->table && runs_here(*row) && row->table->*slot) out.push_back({row->name, *row->table});
+    return out;
+  }
+
+  /// compare(random, n) has n cases of its own compared, 10^7 in all, on all cores.
+  template <class Compare>
+  static void on_all_cores(const Compare& compare) {
+    constexpr size_t num_cases = 10'000'000, num_in_tile = 64;
+    const size_t num_threads = std::max(std::thread::hardware_concurrency(), 1u);
+    const uint64_t seed = Random().next();
+    std::atomic<size_t> tiles{0};
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < num_threads; ++t)
+      threads.emplace_back([&, t] {
+        Random random(seed + t);
+        while (tiles.fetch_add(1) < num_cases / num_in_tile && !HasFailure()) compare(random, num_in_tile);
+      });
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  static std::vector<Bytes> keys(Random& random, size_t num) {
+    std::vector<Bytes> out;
+    for (size_t i = 0; i < num; ++i) out.push_back(random.bytes(32));
+    return out;
+  }
+};
+
+TEST_F(LongX25519, RandomAgainstLibsodium) {
+  MEGASEAL_LONG;
+  const std::vector<Backend> backends = offering(&KernelTable::x25519_shared);
+  ASSERT_FALSE(backends.empty());
+  on_all_cores([&](Random& random, size_t num) {
+    const std::vector<Bytes> secrets = keys(random, num), points = keys(random, num);
+    std::vector<Bytes> expected;
+    for (size_t i = 0; i < num; ++i) expected.push_back(reference::x25519(secrets[i], points[i]));
+    for (const Backend& backend : backends) {
+      const X25519Result result = run_x25519(backend.table.x25519_shared, secrets, points, num);
+      for (size_t i = 0; i < num; ++i)
+        EXPECT_EQ(result.out[i], expected[i])
+            << backend.name << ", secret " << to_hex(secrets[i]) << ", point " << to_hex(points[i]);
+    }
+  });
+}
+
+TEST_F(LongX25519, RandomPublicKeysAgainstLibsodium) {
+  MEGASEAL_LONG;
+  const std::vector<Backend> backends = offering(&KernelTable::x25519_public);
+  ASSERT_FALSE(backends.empty());
+  on_all_cores([&](Random& random, size_t num) {
+    const std::vector<Bytes> secrets = keys(random, num);
+    std::vector<Bytes> expected;
+    for (const Bytes& secret : secrets) expected.push_back(reference::x25519_public(secret));
+    for (const Backend& backend : backends) {
+      const X25519Result result = run_x25519(backend.table.x25519_public, secrets, {}, num);
+      for (size_t i = 0; i < num; ++i)
+        EXPECT_EQ(result.out[i], expected[i]) << backend.name << ", secret " << to_hex(secrets[i]);
+    }
+  });
+}
+
+// Half of the random points are on the twist, and have no table. As a table takes longer to build than to use once,
+// eight points serve a tile, whose items take them in turn or in runs.
+TEST_F(LongX25519, PreparedRandomAgainstLibsodium) {
+  MEGASEAL_LONG;
+  const std::vector<Backend> backends = offering(&KernelTable::x25519_prepared);
+  ASSERT_FALSE(backends.empty());
+  on_all_cores([&](Random& random, size_t num) {
+    const std::vector<Bytes> secrets = keys(random, num), points = keys(random, 8);
+    const auto size = uint32_t(random.below(x25519_prepared_sizes));
+    const bool in_turn = random.below(2) == 0;
+    std::vector<Bytes> expected;
+    std::vector<size_t> who;
+    Bytes has_table;
+    for (const Backend& backend : backends) {
+      const PreparedTables tables = prepare(backend.table, size, points);
+      if (who.empty()) {
+        has_table = tables.has_table;
+        std::vector<size_t> good;
+        for (size_t p = 0; p < points.size(); ++p)
+          if (has_table[p]) good.push_back(p);
+        if (good.empty()) return;
+        for (size_t i = 0; i < num; ++i) {
+          who.push_back(good[in_turn ? i % good.size() : i * good.size() / num]);
+          expected.push_back(reference::x25519(secrets[i], points[who[i]]));
+        }
+      }
+      ASSERT_EQ(tables.has_table, has_table) << backend.name;
+      const std::vector<Bytes> out = shared_prepared(backend.table, tables, secrets, who);
+      for (size_t i = 0; i < num; ++i)
+        EXPECT_EQ(out[i], expected[i]) << backend.name << ", size " << size << ", secret "
+                                       << to_hex(secrets[i]) << ", point " << to_hex(points[who[i]]);
+    }
+  });
+}
 
 class LongBatches : public SchemeTest {};
 
