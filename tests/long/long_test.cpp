@@ -165,14 +165,14 @@ TEST_F(LongX25519, RandomPublicKeysAgainstLibsodium) {
   });
 }
 
-// Half of the random points are on the twist, and have no table. As a table takes longer to build than to use once,
-// eight points serve a tile, whose items take them in turn or in runs.
+// Half of the random points are on the twist, and have no table. As a table takes longer to build than to use once, a
+// few points serve a tile, whose items take them in turn or in runs.
 TEST_F(LongX25519, PreparedRandomAgainstLibsodium) {
   MEGASEAL_LONG;
   const std::vector<Backend> backends = offering(&KernelTable::x25519_prepared);
   ASSERT_FALSE(backends.empty());
   on_all_cores([&](Random& random, size_t num) {
-    const std::vector<Bytes> secrets = keys(random, num), points = keys(random, 8);
+    const std::vector<Bytes> secrets = keys(random, num), points = keys(random, 1 + random.below(12));
     const auto size = uint32_t(random.below(x25519_prepared_sizes));
     const bool in_turn = random.below(2) == 0;
     std::vector<Bytes> expected;
