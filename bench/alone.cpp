@@ -176,9 +176,10 @@ struct CurveWork {
               .points = points.data(),
               .out = out.data(),
               .out_secrets = out_secrets.data()},
-        engine_(engine_with_tables(backend, o.id == MEGASEAL_OP_X25519_PREPARED
-                                                ? MEGASEAL_PREPARED_CACHE_DEFAULT
-                                                : MEGASEAL_PREPARED_CACHE_OFF, 1)) {
+        engine_(engine_with_tables(backend,
+                                   o.id == MEGASEAL_OP_X25519_PREPARED ? MEGASEAL_PREPARED_CACHE_DEFAULT
+                                                                       : MEGASEAL_PREPARED_CACHE_OFF,
+                                   1)) {
     check(megaseal_x25519_public_batch(engine_.get(), points.data(), num, random_bytes(32 * num).data(), 32));
     if (o.id != MEGASEAL_OP_X25519_PREPARED) return;
     size_t prepared = 0;
