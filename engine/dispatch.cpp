@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/cpu_features.hpp"
+#include "engine/hash_choice.hpp"
 #include "engine/selftest.hpp"
 
 namespace megaseal {
@@ -90,6 +91,28 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
       hkdf_expand,           hpke_schedule};
   if (std::ranges::min(needed) < 0) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
 
+  // Where no backend is forced, the fastest hashes; tests that bring backends of their own get the first.
+  int few_scheduled = hpke_schedule, many_scheduled = hpke_schedule;
+  const auto measured = [&] {
+    static const HashChoice of_process = fastest_hashes(candidates);
+    return of_process;
+  };
+  const bool is_free = forced.empty() && &backends == &process_backends();
+  if (const HashChoice hashes = is_free ? measured() : HashChoice(); hashes.many) {
+    d.hkdf_extract = hashes.many->hkdf_extract;
+    d.hkdf_expand = hashes.many->hkdf_expand;
+    d.hpke_schedule = hashes.many->hpke_schedule;
+    d.max_few_hashed = hashes.max_few;
+    d.few_extracted = hashes.few->hkdf_extract;
+    d.few_expanded = hashes.few->hkdf_expand;
+    d.few_scheduled = hashes.few->hpke_schedule;
+    const auto place = [&](const KernelTable* t) {
+      return int(std::ranges::find(candidates, t) - candidates.begin());
+    };
+    many_scheduled = place(hashes.many);
+    few_scheduled = hashes.max_few ? place(hashes.few) : many_scheduled;
+  }
+
   if (const KernelTable& t = *candidates[size_t(x25519_shared)]; t.x25519_prepare && t.x25519_prepared) {
     d.x25519_prepare = t.x25519_prepare;
     d.x25519_prepared = t.x25519_prepared;
@@ -103,8 +126,8 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
     return whole >= 0 && whole <= std::min(parts);
   };
   const bool whole_seal =
-      keep_whole(hpke_seal, {x25519_public, x25519_shared, hpke_schedule, chacha20poly1305_seal});
-  const bool whole_open = keep_whole(hpke_open, {x25519_shared, hpke_schedule, chacha20poly1305_open});
+      keep_whole(hpke_seal, {x25519_public, x25519_shared, many_scheduled, chacha20poly1305_seal});
+  const bool whole_open = keep_whole(hpke_open, {x25519_shared, many_scheduled, chacha20poly1305_open});
   if (!whole_seal) d.hpke_seal = nullptr;
   if (!whole_open) d.hpke_open = nullptr;
 
@@ -122,12 +145,13 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   if (whole_seal)
     name(MEGASEAL_OP_HPKE_SEAL, {hpke_seal});
   else
-    name(MEGASEAL_OP_HPKE_SEAL, {x25519_shared, x25519_public, hpke_schedule, chacha20poly1305_seal});
+    name(MEGASEAL_OP_HPKE_SEAL,
+         {x25519_shared, x25519_public, many_scheduled, few_scheduled, chacha20poly1305_seal});
   if (whole_open)
     name(MEGASEAL_OP_HPKE_OPEN, {hpke_open});
   else
-    name(MEGASEAL_OP_HPKE_OPEN, {x25519_shared, hpke_schedule, chacha20poly1305_open});
-  name(MEGASEAL_OP_HPKE_EXPORT, {hkdf_expand});
+    name(MEGASEAL_OP_HPKE_OPEN, {x25519_shared, many_scheduled, few_scheduled, chacha20poly1305_open});
+  name(MEGASEAL_OP_HPKE_EXPORT, {many_scheduled, few_scheduled});
   name(MEGASEAL_OP_SEALEDBOX_SEAL,
        {x25519_shared, x25519_public, hchacha20, sealedbox_nonces, secretbox_seal});
   name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});

@@ -57,7 +57,7 @@ struct SingleShot {
                           .out_len = uint32_t(len)};
     }
     const HkdfExpandTile expand{.num = good, .items = w.expand};
-    if (good) d.hkdf_expand(&expand);
+    if (good) d.hash(expand);
   }
   auto exports_after(const Dispatch& d) const {
     return [this, &d](Workspace& w, uint32_t num) { write_exports(d, w, num); };

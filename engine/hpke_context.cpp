@@ -69,7 +69,7 @@ megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
                                     .keys = context->secrets->key,
                                     .nonces = context->secrets->base_nonce,
                                     .exporters = context->secrets->exporter};
-    d.hpke_schedule(&schedule);
+    d.hash(schedule);
   }
   w.wipe_tile(1);
   return low_order ? MEGASEAL_ERROR_KEY_LOW_ORDER : MEGASEAL_ERROR_NONE;
@@ -205,7 +205,7 @@ megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_e
                      .out_len = uint32_t(export_len)};
     }
     const HkdfExpandTile tile{.num = range.size(), .items = w.expand};
-    d.hkdf_expand(&tile);
+    d.hash(tile);
     return size_t(0);
   };
   run_tiles(engine, uint32_t(num_items), 0, cost_hash, longest * per_tile, work);

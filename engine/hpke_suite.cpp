@@ -23,7 +23,7 @@ void labeled_extract(const Dispatch& d, uint8_t* prk, std::string_view label, co
   const HkdfExtractItem item{
       .salt = nullptr, .salt_len = 0, .ikm = text, .ikm_len = uint64_t(end - text), .prk = prk};
   const HkdfExtractTile tile{.num = 1, .items = &item};
-  d.hkdf_extract(&tile);
+  d.hash(tile);
 }
 
 constexpr size_t labels_len = 64;  // more than version, suite and the longest label take

@@ -54,7 +54,7 @@ void schedule(const Dispatch& d, Workspace& w, const HpkeTile& t) {
                               .keys = w.keys,
                               .nonces = w.nonces,
                               .exporters = t.exporters};
-  d.hpke_schedule(&tile);
+  d.hash(tile);
   for (uint32_t k = 0; k < t.num; k++) {
     t.items[k].key = w.keys + 32 * size_t(k);
     t.items[k].nonce = w.nonces + 12 * size_t(k);

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 
 #include "engine/dispatch.hpp"
+#include "engine/hash_choice.hpp"
 #include "engine/tiles.hpp"
 #include "engine/workspace.hpp"
 #include "tests/support/fake_tables.hpp"
@@ -53,6 +55,78 @@ KernelTable one_cipher() {
     scalar_table.chacha20poly1305_seal(tile);
   };
   return table;
+}
+
+void wait_us(double us) {
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() < 1e-6 * us) {
+  }
+}
+
+/// A backend that hashes at a speed of its own.
+KernelTable hashing(const char* name, void (*schedule)(const HpkeScheduleTile*)) {
+  KernelTable table = {};
+  table.name = name;
+  table.hkdf_extract = [](const HkdfExtractTile*) {};
+  table.hkdf_expand = [](const HkdfExpandTile*) {};
+  table.hpke_schedule = schedule;
+  return table;
+}
+const KernelTable one_by_one = hashing("one by one", [](const HpkeScheduleTile* t) { wait_us(40 * t->num); });
+const KernelTable in_lanes = hashing("in lanes", [](const HpkeScheduleTile*) { wait_us(250); });
+
+TEST(HashChoice, FewMessagesAndManyGoWhereTheyAreFastest) {
+  for (const bool lanes_first : {false, true}) {
+    const KernelTable* const tables[] = {lanes_first ? &in_lanes : &one_by_one,
+                                         lanes_first ? &one_by_one : &in_lanes};
+    const HashChoice choice = fastest_hashes(tables);
+    EXPECT_EQ(choice.few, &one_by_one);
+    EXPECT_EQ(choice.many, &in_lanes);
+    EXPECT_EQ(choice.max_few, 4u);  // 160 us against 250; eight would take 320
+  }
+}
+
+TEST(HashChoice, OneThatIsAlwaysFastestServesAll) {
+  const KernelTable slower = hashing("slower", [](const HpkeScheduleTile* t) { wait_us(80 * t->num); });
+  const KernelTable* const tables[] = {&slower, &one_by_one};
+  const HashChoice choice = fastest_hashes(tables);
+  EXPECT_EQ(choice.few, &one_by_one);
+  EXPECT_EQ(choice.many, &one_by_one);
+  EXPECT_EQ(choice.max_few, 0u);
+}
+
+TEST(HashChoice, OfEquallyFastOnesTheFirstIsTaken) {
+  const KernelTable other = hashing("other", one_by_one.hpke_schedule);
+  const KernelTable* const tables[] = {&other, &one_by_one};
+  EXPECT_EQ(fastest_hashes(tables).many, &other);
+}
+
+TEST(HashChoice, OnlyTablesWithEverySlotOfSha256AreTaken) {
+  KernelTable without = one_by_one;
+  without.hkdf_expand = nullptr;
+  const KernelTable* const tables[] = {&without, &in_lanes};
+  EXPECT_EQ(fastest_hashes(tables).few, &in_lanes);
+  EXPECT_EQ(fastest_hashes({tables, 1}).many, nullptr);
+}
+
+TEST(HashChoice, TheProcessHashesWithWhatItMeasured) {
+  const Dispatch* const best = process_dispatch();
+  ASSERT_NE(best, nullptr);
+  ASSERT_NE(best->few_scheduled, nullptr);
+  // Whichever it is, both give the same bytes at the numbers around the boundary.
+  HpkeShared shared = {};
+  for (const uint32_t num : {1u, best->max_few_hashed, best->max_few_hashed + 1, 64u}) {
+    if (num == 0) continue;
+    Bytes in(96 * num), keys(32 * num), nonces(12 * num), expected_keys(32 * num), expected_nonces(12 * num);
+    for (size_t i = 0; i < in.size(); ++i) in[i] = uint8_t(i * i + 3 * i);
+    HpkeScheduleTile tile = {num,         &shared,       in.data(), &in[32 * num], {&in[64 * num], 32},
+                             keys.data(), nonces.data(), nullptr};
+    best->hash(tile);
+    tile.keys = expected_keys.data(), tile.nonces = expected_nonces.data();
+    scalar_table.hpke_schedule(&tile);
+    EXPECT_EQ(keys, expected_keys) << num;
+    EXPECT_EQ(nonces, expected_nonces) << num;
+  }
 }
 
 Engine engine_over(std::span<const BackendRow> rows, const char* backend = nullptr) {
