@@ -6,33 +6,35 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 
 #include "engine/cli/base64.hpp"
 
 namespace megaseal::cli {
 namespace {
 
-// How many bytes at the front of `text` can stand in a JSON string as they are: all but control characters, quotes
-// and backslashes. Eight at a time, each byte's highest bit telling whether it is one of those; a borrow may only mark
-// bytes behind a true one, and the first is what is asked for.
-size_t clean_len(std::string_view text) {
+// Of eight bytes, in the order of a little-endian word: which can't stand in a JSON string as they are (control characters,
+// quotes and backslashes), by each one's highest bit. A borrow may only mark bytes behind a true one, and the first is
+// what is asked for.
+uint64_t to_be_escaped(uint64_t bytes) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHighs = 0x8080808080808080;
-  const auto below = [](uint64_t bytes, uint64_t limit) { return (bytes - limit * kOnes) & ~bytes & kHighs; };
-  size_t at = 0;
-  for (; text.size() - at >= 8; at += 8) {
-    uint64_t bytes = 0;
-    std::memcpy(&bytes, text.data() + at, sizeof bytes);
-    const uint64_t marked =
-        below(bytes, 0x20) | below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
-    if (marked != 0) return at + static_cast<size_t>(std::countr_zero(marked)) / 8;
-  }
-  for (; at < text.size(); ++at) {
-    const auto c = static_cast<uint8_t>(text[at]);
-    if (c < 0x20 || c == '"' || c == '\\') break;
-  }
-  return at;
+  const auto below = [](uint64_t b, uint64_t limit) { return (b - limit * kOnes) & ~b & kHighs; };
+  return below(bytes, 0x20) | below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
+}
+
+bool must_escape(char c) { return static_cast<uint8_t>(c) < 0x20 || c == '"' || c == '\\'; }
+
+// Writes the escape of a byte, at most six, and returns its end.
+char* escape(char* out, char c) {
+  constexpr std::string_view kNamed =
+      "\"\"\\\\\bb\ff\nn\rr\tt";  // byte, then the letter behind the backslash
+  *out++ = '\\';
+  for (size_t i = 0; i < kNamed.size(); i += 2)
+    if (kNamed[i] == c) {
+      *out = kNamed[i + 1];
+      return out + 1;
+    }
+  return fmt::format_to(out, "u{:04x}", static_cast<uint8_t>(c));
 }
 
 }  // namespace
@@ -56,40 +58,33 @@ bool is_json(std::string_view text) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (;;) {
-    const size_t len = clean_len(text);
-    out.append(text, 0, len);
-    if (len == text.size()) break;
-    const char c = text[len];
-    text.remove_prefix(len + 1);
-    switch (c) {
-      case '"':
-        out += "\\\"";
+  constexpr size_t kSlack =
+      16;  // eight bytes are written at a time, an escape takes six, and then there is a quote
+  size_t at = out.size();
+  out.resize(at + text.size() + text.size() / 16 + kSlack);
+  out[at++] = '"';
+  const char* in = text.data();
+  const char* const end = in + text.size();
+  while (in != end) {
+    if (out.size() - at < size_t(end - in) + kSlack) out.resize(out.size() + size_t(end - in) / 4 + kSlack);
+    char* to = out.data() + at;
+    // As far as it is clean, or its end.
+    for (; end - in >= 8; in += 8, to += 8) {
+      uint64_t bytes = 0;
+      std::memcpy(&bytes, in, sizeof bytes);
+      std::memcpy(to, &bytes, sizeof bytes);
+      if (const uint64_t marked = to_be_escaped(bytes); marked != 0) {
+        const auto clean = std::countr_zero(marked) / 8;
+        in += clean, to += clean;
         break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<uint8_t>(c));
+      }
     }
+    for (; in != end && end - in < 8 && !must_escape(*in); ++in) *to++ = *in;
+    if (in != end && must_escape(*in)) to = escape(to, *in++);
+    at = size_t(to - out.data());
   }
-  out += '"';
+  out[at++] = '"';
+  out.resize(at);
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
