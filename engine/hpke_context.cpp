@@ -1,4 +1,6 @@
 // HPKE contexts (RFC 9180 §5): one encapsulation, then messages by sequence number, and exports.
+#include <endian.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -116,19 +118,23 @@ size_t run(const megaseal_hpke_context* context, megaseal_engine* engine, const 
            void (*cipher)(const AeadTile*), const Sequence& sequence) {
   auto work = [&](Workspace& w, TileRange range) {
     const uint32_t num = gather_items(view, w, range.begin, range.end);
+    uint64_t low;
+    std::memcpy(&low, context->secrets->base_nonce + 4, 8);
     for (uint32_t k = 0; k < num; k++) {
       uint8_t* nonce = w.nonces + 12 * size_t(k);
-      std::memcpy(nonce, context->secrets->base_nonce, 12);
-      const uint64_t number = sequence(w.index[k]);
-      for (int b = 0; b < 8; b++) nonce[11 - b] ^= uint8_t(number >> (8 * b));
+      const uint64_t numbered = low ^ htobe64(sequence(w.index[k]));
+      std::memcpy(nonce, context->secrets->base_nonce, 4);
+      std::memcpy(nonce + 4, &numbered, 8);
       w.items[k].key = context->secrets->key;
       w.items[k].nonce = nonce;
     }
     const AeadTile tile{.num = num, .items = w.items, .status = w.status};
     if (num) cipher(&tile);
+    wipe(w.nonces, 12 * size_t(num));  // of the context's secrets nothing else comes into a workspace
+    wipe(&low, sizeof low);
     return range.size() - num + finish_items(view, w, num);
   };
-  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_cipher, 0, work);
+  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_cipher, 0, work, Scratch::unused);
 }
 
 megaseal_error seal(megaseal_hpke_context* context, uint64_t* out_first_sequence, size_t* out_num_failed,
