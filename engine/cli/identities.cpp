@@ -34,16 +34,22 @@ Identities::Identities(const Options& options) {
     by_public_.emplace(key, i);
   }
   if (!options.directory.empty()) directory_ = Directory(options.directory, options.quiet);
+  for (size_t i = 0; i < directory_.size(); ++i) {
+    const auto found = by_public_.find(directory_.key(uint32_t(i)));
+    key_of_name_.push_back(found == by_public_.end() ? kNone : found->second);
+  }
 }
 
 Identities::Choice Identities::choose(size_t& out_index, std::string_view to) const {
   if (to.empty()) return Choice::any;
-  PublicKey key;
   if (const auto index = directory_.find(to)) {
-    key = directory_.key(*index);
-  } else if (!looks_like_key(to) || !parse_public_key(key, to).empty()) {
-    return Choice::any;  // a name that means nothing to us
+    if (key_of_name_[*index] == kNone) return Choice::none;
+    out_index = key_of_name_[*index];
+    return Choice::one;
   }
+  PublicKey key;
+  if (!looks_like_key(to) || !parse_public_key(key, to).empty())
+    return Choice::any;  // a name that means nothing to us
   const auto found = by_public_.find(key);
   if (found == by_public_.end()) return Choice::none;
   out_index = found->second;

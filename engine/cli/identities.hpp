@@ -32,6 +32,8 @@ class Identities {
   std::vector<SecretKey> keys_;
   std::unordered_map<PublicKey, size_t, PublicKeyHash> by_public_;
   Directory directory_;
+  std::vector<size_t> key_of_name_;  // of each of the directory's; kNone where the key is not ours
+  static constexpr size_t kNone = size_t(-1);
 };
 
 }  // namespace megaseal::cli
