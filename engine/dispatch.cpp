@@ -102,7 +102,7 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
     d.hkdf_extract = hashes.many->hkdf_extract;
     d.hkdf_expand = hashes.many->hkdf_expand;
     d.hpke_schedule = hashes.many->hpke_schedule;
-    d.max_few_hashed = hashes.max_few;
+    d.few_hashed_below = hashes.max_few ? hashes.max_few + 1 : 0;
     d.few_extracted = hashes.few->hkdf_extract;
     d.few_expanded = hashes.few->hkdf_expand;
     d.few_scheduled = hashes.few->hpke_schedule;

@@ -31,15 +31,15 @@ struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)
 #undef X
-  /// The slots of SHA-256 for tiles of up to max_few_hashed messages, where another backend is faster than the one above.
-  uint32_t max_few_hashed = 0;
+  /// The slots of SHA-256 for tiles of fewer messages, where another backend is faster than the one above. 0: nowhere.
+  uint32_t few_hashed_below = 0;
   void (*few_extracted)(const HkdfExtractTile*) = nullptr;
   void (*few_expanded)(const HkdfExpandTile*) = nullptr;
   void (*few_scheduled)(const HpkeScheduleTile*) = nullptr;
-  void hash(const HkdfExtractTile& t) const { (t.num <= max_few_hashed ? few_extracted : hkdf_extract)(&t); }
-  void hash(const HkdfExpandTile& t) const { (t.num <= max_few_hashed ? few_expanded : hkdf_expand)(&t); }
+  void hash(const HkdfExtractTile& t) const { (t.num < few_hashed_below ? few_extracted : hkdf_extract)(&t); }
+  void hash(const HkdfExpandTile& t) const { (t.num < few_hashed_below ? few_expanded : hkdf_expand)(&t); }
   void hash(const HpkeScheduleTile& t) const {
-    (t.num <= max_few_hashed ? few_scheduled : hpke_schedule)(&t);
+    (t.num < few_hashed_below ? few_scheduled : hpke_schedule)(&t);
   }
 
   /// Tables are read by the backend that built them, which is also the one whose ladder they spare: all of this is of
@@ -54,9 +54,8 @@ struct Dispatch {
   std::array<std::string, MEGASEAL_OP_COUNT_> names;
 };
 
-/// Chooses slot by slot the first available backend that offers it, of those of this process the fastest for SHA-256
-/// (hash_choice.hpp); with `forced` that backend goes first and
-/// only scalar fills its gaps. BACKEND_UNAVAILABLE when `forced` is unknown or unavailable, or when a slot
+/// Chooses slot by slot the first available backend that offers it; for SHA-256, over this process's own backends, the
+/// fastest (hash_choice.hpp). With `forced` that backend goes first and only scalar fills its gaps. BACKEND_UNAVAILABLE when `forced` is unknown or unavailable, or when a slot
 /// that everything rests on is offered by nobody.
 megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced);
 

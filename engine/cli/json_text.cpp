@@ -58,8 +58,7 @@ bool is_json(std::string_view text) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-  constexpr size_t kSlack =
-      16;  // eight bytes are written at a time, an escape takes six, and then there is a quote
+  constexpr size_t kSlack = 16;  // an escape takes six bytes, and then there is a quote
   size_t at = out.size();
   out.resize(at + text.size() + text.size() / 16 + kSlack);
   out[at++] = '"';

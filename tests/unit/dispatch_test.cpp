@@ -109,13 +109,22 @@ TEST(HashChoice, OnlyTablesWithEverySlotOfSha256AreTaken) {
   EXPECT_EQ(fastest_hashes({tables, 1}).many, nullptr);
 }
 
+TEST(HashChoice, EmptyTilesHashNowhere) {
+  const HpkeShared shared = {};
+  HpkeScheduleTile none = {};
+  none.shared = &shared;
+  scalar_slots().hash(none);
+  process_dispatch()->hash(none);
+}
+
 TEST(HashChoice, TheProcessHashesWithWhatItMeasured) {
   const Dispatch* const best = process_dispatch();
   ASSERT_NE(best, nullptr);
   ASSERT_NE(best->few_scheduled, nullptr);
   // Whichever it is, both give the same bytes at the numbers around the boundary.
   HpkeShared shared = {};
-  for (const uint32_t num : {1u, best->max_few_hashed, best->max_few_hashed + 1, 64u}) {
+  for (const uint32_t num :
+       {1u, best->few_hashed_below - (best->few_hashed_below > 0), best->few_hashed_below, 64u}) {
     if (num == 0) continue;
     Bytes in(96 * num), keys(32 * num), nonces(12 * num), expected_keys(32 * num), expected_nonces(12 * num);
     for (size_t i = 0; i < in.size(); ++i) in[i] = uint8_t(i * i + 3 * i);
