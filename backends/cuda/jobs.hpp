@@ -1,0 +1,73 @@
+// What the programs of the CUDA backend work on: plain structs of device pointers, the same for the device's code, the
+// host's that launches it, and tests that run it on the host. Arrays are packed; every pointer is 16-byte aligned unless
+// a stride says where items lie.
+//
+// `status` has one byte an item (ItemStatus of kernels/table.hpp) and travels from one program of a tile to the next: an
+// item that failed in one is left alone by those that follow, which write zeros for it where they write at all.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace megaseal::gpu {
+
+/// Fresh ephemeral secrets, or any key stream: ChaCha20 under `key` with nonce `number` (little endian, then zeros), as
+/// engine/ephemeral.hpp stretches a seed. RFC 8439 §2.4.
+struct StreamJob {
+  uint8_t key[32];
+  uint32_t number;
+  uint32_t num_blocks;  // of 64 bytes
+  uint8_t* out;         // 64 * num_blocks bytes
+};
+
+/// X25519 (RFC 7748 §5) by the ladder; or by the comb of the base point, where there are no points.
+struct X25519Job {
+  uint32_t num;
+  const uint8_t* secrets;  // 32 bytes each, any
+  uint32_t secret_stride;  // 32, or 0: one for all
+  const uint8_t* points;   // 32 bytes each, any; null for public keys
+  uint32_t point_stride;   // 32, or 0
+  uint8_t* out;            // 32 bytes each
+  uint8_t* status;         // low_order is reported here; null for public keys
+  const void* table;       // public keys: the comb; the launch fills it in
+};
+
+/// DHKEM(X25519, HKDF-SHA256) and the key schedule, as HpkeScheduleTile.
+struct ScheduleJob {
+  uint32_t num;
+  uint8_t key_schedule_context[65];
+  const uint8_t* psk;  // psk_len bytes, in the device's memory
+  uint64_t psk_len;
+  const uint8_t* dh;          // 32 bytes each
+  const uint8_t* enc;         // 32 bytes each
+  const uint8_t* recipients;  // public keys
+  uint32_t recipient_stride;  // 32, or 0
+  uint8_t* keys;              // 32 bytes each
+  uint8_t* nonces;            // 12 bytes each
+  uint8_t* exporters;         // 32 bytes each, or null
+};
+
+/// Where a message lies.
+struct Span {
+  uint64_t text;  // where the text begins in `in` and in `out`, a multiple of 16; what follows the text up to the next
+                  // multiple of 16 may be overwritten
+  uint64_t aad;   // where the aad begins in `aad`, a multiple of 16
+  uint32_t len, aad_len;
+};
+
+/// ChaCha20-Poly1305 (RFC 8439), or NaCl's secretbox over ChaCha20 with 8-byte nonces and no aad
+/// (kernels/xchacha_secretbox.hpp).
+struct CipherJob {
+  uint32_t num;
+  const uint8_t* keys;    // 32 bytes each
+  const uint8_t* nonces;  // nonce_len bytes each
+  uint32_t key_stride, nonce_stride;
+  const Span* spans;
+  const uint8_t* aad;
+  const uint8_t* in;
+  uint8_t* out;  // equals `in`, or apart from it; open: zeros where the tag is wrong
+  uint8_t* tags;  // 16 bytes each: seal writes, open reads
+  uint8_t* status;
+  const uint32_t* order;  // num numbers of items, those of like length together; null: as they come
+};
+
+}  // namespace megaseal::gpu
