@@ -110,7 +110,10 @@ void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519Pre
 }
 
 void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
-  if (d.hpke_seal) return d.hpke_seal(&t);
+  if (d.hpke_seal) {
+    if (d.hpke_seal(&t)) return;
+    if (d.cpu) return hpke_seal_tile(*d.cpu, w, t, by_table);
+  }
   const X25519Tile ephemeral{
       .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
@@ -120,7 +123,10 @@ void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const By
 }
 
 void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
-  if (d.hpke_open) return d.hpke_open(&t);
+  if (d.hpke_open) {
+    if (d.hpke_open(&t)) return;
+    if (d.cpu) return hpke_open_tile(*d.cpu, w, t);
+  }
   const X25519Tile shared{
       .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
   d.x25519_shared(&shared);

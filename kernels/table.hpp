@@ -174,8 +174,11 @@ struct HpkeTile {
   X(x25519_public, X25519Tile)            \
   X(hkdf_extract, HkdfExtractTile)        \
   X(hkdf_expand, HkdfExpandTile)          \
-  X(hpke_schedule, HpkeScheduleTile)      \
-  X(hpke_seal, HpkeTile)                  \
+  X(hpke_schedule, HpkeScheduleTile)
+
+/// Whole tiles. They return whether they did it; if not, they have changed nothing that matters, and the tile is composed.
+#define MEGASEAL_WHOLE_SLOTS(X) \
+  X(hpke_seal, HpkeTile)        \
   X(hpke_open, HpkeTile)
 
 /// Both or neither; they go together because only the backend that built a table can read it.
@@ -191,6 +194,9 @@ struct KernelTable {
 #define X(slot, Tile) void (*slot)(const Tile*);
   MEGASEAL_SLOTS(X)
   MEGASEAL_PREPARED_SLOTS(X)
+#undef X
+#define X(slot, Tile) bool (*slot)(const Tile*);
+  MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   uint32_t prepared_bytes[x25519_prepared_sizes];  // of a table, by size; rising, multiples of 64
 };

@@ -77,13 +77,15 @@ X(hkdf_expand, HkdfExpandTile)
 X(hpke_schedule, HpkeScheduleTile)
 MEGASEAL_PREPARED_SLOTS(X)
 #undef X
-void hpke_seal(const HpkeTile* tile) {
+bool hpke_seal(const HpkeTile* tile) {
   Workspace workspace(tile->num);
   hpke_seal_tile(scalar_slots(), workspace, *tile);
+  return true;
 }
-void hpke_open(const HpkeTile* tile) {
+bool hpke_open(const HpkeTile* tile) {
   Workspace workspace(tile->num);
   hpke_open_tile(scalar_slots(), workspace, *tile);
+  return true;
 }
 }  // namespace sound
 
@@ -96,6 +98,14 @@ namespace broken {
 MEGASEAL_SLOTS(X)
 MEGASEAL_PREPARED_SLOTS(X)
 #undef X
+#define X(slot, Tile)                     \
+  bool slot(const Tile* tile) {           \
+    const bool done = sound::slot(tile);  \
+    spoil(*tile);                         \
+    return done;                          \
+  }
+MEGASEAL_WHOLE_SLOTS(X)
+#undef X
 }  // namespace broken
 
 KernelTable sound_table() {
@@ -106,6 +116,7 @@ KernelTable sound_table() {
 #define X(slot, Tile) table.slot = sound::slot;
   MEGASEAL_SLOTS(X)
   MEGASEAL_PREPARED_SLOTS(X)
+  MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   std::copy_n(scalar_table.prepared_bytes, x25519_prepared_sizes, table.prepared_bytes);
   return table;
@@ -117,7 +128,7 @@ struct Planted {
 };
 const Planted planted[] = {
 #define X(slot, Tile) {#slot, [](KernelTable& table) { table.slot = broken::slot; }},
-    MEGASEAL_SLOTS(X) MEGASEAL_PREPARED_SLOTS(X)
+    MEGASEAL_SLOTS(X) MEGASEAL_PREPARED_SLOTS(X) MEGASEAL_WHOLE_SLOTS(X)
 #undef X
 };
 
