@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/device_backend.hpp"
 #include "kernels/table.hpp"
 
 namespace megaseal {
@@ -17,6 +18,7 @@ struct BackendRow {
   const char* name;
   const KernelTable* table;  // null: left out of this build
   const char* requires_;     // CPU features, separated by blanks
+  const DeviceBackend* device = nullptr;  // not of the CPU but beside it
 };
 
 /// Every row, best first; the last is scalar.

@@ -49,8 +49,8 @@ megaseal_error run(megaseal_engine* engine, size_t* out_num_failed, const megase
   if (megaseal_error e = view.set(batch, *format_traits(format), direction, true)) return e;
   if (megaseal_error e = check_keys(keys, format, view.num_items(), seal)) return e;
 
-  const Dispatch& d = engine->dispatch;
   auto work = [&](Workspace& w, TileRange range) {
+    const Dispatch& d = *w.dispatch;
     const uint32_t num = gather_items(view, w, range.begin, range.end, [&](uint32_t i, AeadItem& item) {
       item.key = keys->keys + i * keys->key_stride;
       item.nonce = keys->nonces + i * keys->nonce_stride;

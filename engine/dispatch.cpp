@@ -1,6 +1,7 @@
 #include "engine/dispatch.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 #include "engine/cpu_features.hpp"
@@ -35,28 +36,60 @@ std::string join(const Candidates& candidates, std::initializer_list<int> parts)
 
 }  // namespace
 
+BackendState examine(const BackendRow& row) {
+  BackendState s{&row, MEGASEAL_BACKEND_AVAILABLE, {}};
+  const auto not_available = [&](megaseal_backend_state state, std::string reason) {
+    s.state = state;
+    s.reason = std::move(reason);
+    return s;
+  };
+  if (row.table == nullptr) return not_available(MEGASEAL_BACKEND_NOT_BUILT, "left out of this build");
+  if (std::string missing = missing_cpu_features(row.requires_); !missing.empty())
+    return not_available(MEGASEAL_BACKEND_UNSUPPORTED, "this machine lacks " + missing);
+  if (row.device)
+    if (std::string reason = row.device->start(); !reason.empty())
+      return not_available(MEGASEAL_BACKEND_UNSUPPORTED, std::move(reason));
+  if (std::string failure = self_test(*row.table); !failure.empty())
+    return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "self-test failed: " + failure);
+  // What a device fails to do the CPU has answered in its stead.
+  if (row.device && row.device->report().num_faults > 0)
+    return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "the device failed during its self-test");
+  return s;
+}
+
 std::vector<BackendState> examine(std::span<const BackendRow> rows) {
   std::vector<BackendState> states;
-  for (const BackendRow& row : rows) {
-    BackendState s{&row, MEGASEAL_BACKEND_AVAILABLE, {}};
-    if (row.table == nullptr) {
-      s.state = MEGASEAL_BACKEND_NOT_BUILT;
-      s.reason = "left out of this build";
-    } else if (std::string missing = missing_cpu_features(row.requires_); !missing.empty()) {
-      s.state = MEGASEAL_BACKEND_UNSUPPORTED;
-      s.reason = "this machine lacks " + missing;
-    } else if (std::string failure = self_test(*row.table); !failure.empty()) {
-      s.state = MEGASEAL_BACKEND_SELFTEST_FAILED;
-      s.reason = "self-test failed: " + failure;
-    }
-    states.push_back(std::move(s));
-  }
+  for (const BackendRow& row : rows) states.push_back(examine(row));
   return states;
 }
 
 const std::vector<BackendState>& process_backends() {
-  static const std::vector<BackendState> states = examine(backend_rows());
+  static const std::vector<BackendState> states = [] {
+    std::vector<BackendState> of_cpu;
+    for (const BackendRow& row : backend_rows())
+      if (!row.device) of_cpu.push_back(examine(row));
+    return of_cpu;
+  }();
   return states;
+}
+
+const BackendState* process_device() {
+  static const std::optional<BackendState> state = []() -> std::optional<BackendState> {
+    for (const BackendRow& row : backend_rows()) {
+      if (!row.device) continue;
+      // Whom the device leaves to what it fails to do: to the best of the CPU's, slot by slot.
+      if (const Dispatch* cpu = process_dispatch()) {
+        static KernelTable best = scalar_table;
+#define X(slot, Tile) best.slot = cpu->slot;
+        MEGASEAL_SLOTS(X)
+#undef X
+        row.device->leave_to(best);
+      }
+      return examine(row);
+    }
+    return std::nullopt;
+  }();
+  return state ? &*state : nullptr;
 }
 
 megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced) {
@@ -66,7 +99,7 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   for (const BackendState& b : backends) {
     if (b.state != MEGASEAL_BACKEND_AVAILABLE) continue;
     if (std::string_view(b.row->name) == "scalar") scalar = b.row->table;
-    if (forced.empty() || forced == b.row->name) {
+    if (forced.empty() ? !b.row->device : forced == b.row->name) {
       candidates.push_back(b.row->table);
       found = true;
     }
@@ -84,6 +117,7 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
     d.tile_items = std::max(d.tile_items, t.tile_items);       \
   }
   MEGASEAL_SLOTS(X)
+  MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   const int needed[] = {
       chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open, hchacha20,
@@ -157,6 +191,22 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});
   *out = std::move(d);
   return MEGASEAL_ERROR_NONE;
+}
+
+Dispatch beside(const Dispatch& cpu, const KernelTable& device) {
+  Dispatch d = cpu;
+#define X(slot, Tile) \
+  if (device.slot) d.slot = device.slot;
+  MEGASEAL_SLOTS(X)
+  MEGASEAL_WHOLE_SLOTS(X)
+#undef X
+  if (device.hkdf_extract || device.hkdf_expand || device.hpke_schedule) d.few_hashed_below = 0;
+  d.x25519_prepare = nullptr;
+  d.x25519_prepared = nullptr;
+  d.lanes = device.lanes;
+  d.tile_items = device.tile_items;
+  d.cpu = &cpu;
+  return d;
 }
 
 const Dispatch* process_dispatch() {

@@ -19,17 +19,23 @@ struct BackendState {
   std::string reason;  // "" when available
 };
 
-/// Checks each row: built, supported by this CPU, known answers right.
+/// Checks a row: built, supported by this machine, known answers right.
+BackendState examine(const BackendRow& row);
 std::vector<BackendState> examine(std::span<const BackendRow> rows);
 
-/// examine(backend_rows()), done once per process.
+/// The CPU's rows of backend_rows(), examined once per process.
 const std::vector<BackendState>& process_backends();
+/// The device's row, examined when first asked for, which may take a second; null where there is no such row.
+const BackendState* process_device();
 
 /// The chosen function of every slot (hpke_seal and hpke_open may be null: composed) and what the planner
 /// needs.
 struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)
+#undef X
+#define X(slot, Tile) bool (*slot)(const Tile*) = nullptr;
+  MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   /// The slots of SHA-256 for tiles of fewer messages, where another backend is faster than the one above. 0: nowhere.
   uint32_t few_hashed_below = 0;
@@ -50,14 +56,20 @@ struct Dispatch {
   const PreparedCosts* prepared_costs = nullptr;
   uint32_t lanes = 1;
   uint32_t tile_items = 1;
+  /// Of a device: who does the whole tiles that it does not. Null elsewhere.
+  const Dispatch* cpu = nullptr;
   /// Who serves each public operation, as megaseal_backend_name gives it; "" for one that nobody offers.
   std::array<std::string, MEGASEAL_OP_COUNT_> names;
 };
 
 /// Chooses slot by slot the first available backend that offers it; for SHA-256, over this process's own backends, the
-/// fastest (hash_choice.hpp). With `forced` that backend goes first and only scalar fills its gaps. BACKEND_UNAVAILABLE when `forced` is unknown or unavailable, or when a slot
-/// that everything rests on is offered by nobody.
+/// fastest (hash_choice.hpp). A device is chosen where it is forced alone: what it gets otherwise depends on the batch.
+/// With `forced` that backend goes first and only scalar fills its gaps. BACKEND_UNAVAILABLE when `forced` is unknown or
+/// unavailable, or when a slot that everything rests on is offered by nobody.
 megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced);
+
+/// `cpu` with the slots that a device offers in place of its own, for tiles as large as the device asks.
+Dispatch beside(const Dispatch& cpu, const KernelTable& device);
 
 /// The best choice of this process, for work that belongs to no engine. Null when no backend works at all.
 const Dispatch* process_dispatch();

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <optional>
 
 #include "engine/batch_view.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/hpke_suite.hpp"
+#include "engine/offload.hpp"
 #include "engine/plan.hpp"
 #include "engine/prepared_cache.hpp"
 #include "engine/scheduler.hpp"
@@ -32,7 +34,7 @@ struct megaseal_engine {
         hpke_empty(dispatch),
         prepared(megaseal::make_prepared_cache(dispatch, cache_bytes, seed)),
         window(prepared ? megaseal::window_tiles * dispatch.tile_items : 0),
-        workspaces(dispatch.tile_items, window),
+        workspaces(dispatch.tile_items, window, &dispatch),
         scheduler(new megaseal::Scheduler(num_threads)) {}
   ~megaseal_engine() { megaseal::Scheduler::destroy(scheduler); }
   megaseal_engine(const megaseal_engine&) = delete;
@@ -44,11 +46,12 @@ struct megaseal_engine {
   const uint32_t window;  // items among which those of one recipient are looked for
   megaseal::WorkspacePool workspaces;
   megaseal::Scheduler* const scheduler;
+  std::unique_ptr<megaseal::Offload> offload;  // null: no device; set before the engine is anybody's
 };
 
 namespace megaseal {
 
-/// Items [begin, end) of the batch, with the scratch to work them in; `number` counts tiles from 0.
+/// Items [begin, end) of the batch, with the scratch to work them in. `number` is no other tile's of the call.
 struct TileRange {
   uint32_t begin, end, number;
   uint32_t size() const { return end - begin; }
@@ -57,15 +60,88 @@ struct TileRange {
 /// Whether the tiles of a call put secrets into their workspaces: wiping them takes a tenth of the time of short messages.
 enum class Scratch { secret, unused };
 
+/// Items [front, back) of a batch that nobody has taken yet: a device's tiles are taken from the front, the CPU's from the
+/// back, so that each may go at its own pace until they meet.
+class Rest {
+ public:
+  explicit Rest(uint32_t num_items) : ends_(num_items) {}
+  /// A range of size(left) items, or an empty one where that, or what is left, is none.
+  template <class Size>
+  TileRange take(bool from_front, const Size& size) {
+    uint64_t ends = ends_.load(std::memory_order_relaxed);
+    for (;;) {
+      const auto front = uint32_t(ends >> 32), back = uint32_t(ends);
+      const uint32_t n = std::min(size(back - front), back - front);
+      if (n == 0) return {front, front, front};
+      const uint64_t less = from_front ? uint64_t(front + n) << 32 | back : uint64_t(front) << 32 | (back - n);
+      if (!ends_.compare_exchange_weak(ends, less, std::memory_order_relaxed)) continue;
+      const uint32_t begin = from_front ? front : back - n;
+      return {begin, begin + n, begin};
+    }
+  }
+
+ private:
+  std::atomic<uint64_t> ends_;
+};
+
+/// run_tiles() where a device takes part. False where there is no memory for its tiles: nothing was done.
+template <class Work>
+bool run_tiles_beside(size_t* out_failed, megaseal_engine* engine, uint32_t num_items, const Plan& plan, size_t text_len,
+                      const Work& work, Scratch scratch, Offload::Split split) {
+  Offload& device = *engine->offload;
+  const uint32_t num_threads = engine->scheduler->num_threads();
+  std::optional<WorkspaceLease> cpu_lease, device_lease;
+  try {
+    cpu_lease.emplace(engine->workspaces, std::min(num_threads, plan.num_tiles), text_len);
+    device_lease.emplace(device.workspaces(), split.num_drivers, text_len);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  Rest rest(num_items);
+  std::atomic<size_t> failed{0};
+  const auto run = [&](WorkspaceLease& lease, uint32_t tile_items, TileRange range) {
+    Workspace& workspace = lease.get();
+    const size_t bad = work(workspace, range);
+    if (scratch == Scratch::secret) workspace.wipe_tile(std::min(range.size(), tile_items));
+    lease.put_back(workspace);
+    if (bad) failed.fetch_add(bad, std::memory_order_relaxed);
+  };
+  engine->scheduler->run(num_threads, [&](uint32_t task) {
+    for (;;) {
+      if (task < split.num_drivers && device.idle()) {
+        const uint32_t most = device.dispatch().tile_items;
+        const TileRange range = rest.take(true, [&](uint32_t left) { return split.tile(left, most); });
+        if (range.size() > 0) {
+          run(*device_lease, most, range);
+          continue;
+        }
+      }
+      const TileRange range = rest.take(false, [&](uint32_t) { return plan.tile; });
+      if (range.size() == 0) return;
+      run(*cpu_lease, engine->dispatch.tile_items, range);
+    }
+  });
+  *out_failed = failed.load(std::memory_order_relaxed);
+  return true;
+}
+
 /// Cuts `num_items` into tiles and calls work(workspace, range) for each, which returns how many items
 /// failed. Returns their sum. Throws std::bad_alloc before the first tile or not at all; `work` must not
-/// throw. With a `window` the ranges are up to that long, and `work` cuts them into tiles itself.
+/// throw. With a `window` the ranges are up to that long, and `work` cuts them into tiles itself; unless the workspace is
+/// a device's, whose ranges are tiles.
 template <class Work>
 size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes, ItemCost cost,
                  size_t text_len, const Work& work, Scratch scratch = Scratch::secret, uint32_t window = 0) {
   const Dispatch& d = engine->dispatch;
   const Plan plan = make_plan(d, engine->scheduler->num_threads(), num_items, num_bytes, cost, window);
   if (plan.num_tiles == 0) return 0;
+  if (engine->offload) {
+    const Offload::Split split = engine->offload->split(cost.device, num_items, num_bytes);
+    size_t failed;
+    if (split.num_drivers > 0 &&
+        run_tiles_beside(&failed, engine, num_items, plan, text_len, work, scratch, split))
+      return failed;
+  }
   if (plan.num_tiles == 1) {
     // A message alone, or a handful: on the caller's thread, with nothing between it and the kernels.
     const WorkspacePool::Handle w = engine->workspaces.take(text_len);

@@ -88,16 +88,16 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   Ephemerals ephemerals(fixed_secrets);
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 
-  const Dispatch& d = engine->dispatch;
   const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
   call.hash(engine, holder->text.data());
   call.clear_exports(view.num_items());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
-    hpke_seal_tile(d, w, call.tile(w, num, secrets, publics), by_table);
+    hpke_seal_tile(*w.dispatch, w, call.tile(w, num, secrets, publics), by_table);
   };
   // A backend that takes whole tiles does the key agreement its own way.
-  PreparedCache* cache = d.hpke_seal ? nullptr : engine->prepared.get();
-  const size_t failed = seal_to_recipients(engine, cache, view, to, ephemerals, tile, call.exports_after(d));
+  PreparedCache* cache = engine->dispatch.hpke_seal ? nullptr : engine->prepared.get();
+  const size_t failed = seal_to_recipients(engine, cache, view, to, ephemerals, DeviceWork::hpke_seal, tile,
+                                           call.exports_after(engine->dispatch));
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -114,14 +114,14 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   if (megaseal_error e = with.set(keys, key_step, view.num_items())) return e;
   if (view.num_items() == 0) return MEGASEAL_ERROR_NONE;
 
-  const Dispatch& d = engine->dispatch;
   const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
   call.hash(engine, holder->text.data());
   call.clear_exports(view.num_items());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
-    hpke_open_tile(d, w, call.tile(w, num, secrets, publics));
+    hpke_open_tile(*w.dispatch, w, call.tile(w, num, secrets, publics));
   };
-  const size_t failed = open_with_keys(engine, view, with, tile, call.exports_after(d));
+  const size_t failed =
+      open_with_keys(engine, view, with, DeviceWork::hpke_open, tile, call.exports_after(engine->dispatch));
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

@@ -115,7 +115,7 @@ megaseal_error create_sender(megaseal_hpke_context** out_context, uint8_t* out_e
 // sequence(i) numbers item i; its nonce is base_nonce XOR that number, big-endian (RFC 9180 §5.2).
 template <class Sequence>
 size_t run(const megaseal_hpke_context* context, megaseal_engine* engine, const BatchView& view,
-           void (*cipher)(const AeadTile*), const Sequence& sequence) {
+           void (*Dispatch::*cipher)(const AeadTile*), const Sequence& sequence) {
   auto work = [&](Workspace& w, TileRange range) {
     const uint32_t num = gather_items(view, w, range.begin, range.end);
     uint64_t low;
@@ -129,7 +129,7 @@ size_t run(const megaseal_hpke_context* context, megaseal_engine* engine, const 
       w.items[k].nonce = nonce;
     }
     const AeadTile tile{.num = num, .items = w.items, .status = w.status};
-    if (num) cipher(&tile);
+    if (num) (w.dispatch->*cipher)(&tile);
     wipe(w.nonces, 12 * size_t(num));  // of the context's secrets nothing else comes into a workspace
     wipe(&low, sizeof low);
     return range.size() - num + finish_items(view, w, num);
@@ -155,7 +155,7 @@ megaseal_error seal(megaseal_hpke_context* context, uint64_t* out_first_sequence
     if (view.num_items() > UINT64_MAX - first) return MEGASEAL_ERROR_MESSAGE_LIMIT;
   } while (!context->next_sequence.compare_exchange_weak(first, first + view.num_items(),
                                                          std::memory_order_relaxed));
-  const size_t failed = run(context, engine, view, engine->dispatch.chacha20poly1305_seal,
+  const size_t failed = run(context, engine, view, &Dispatch::chacha20poly1305_seal,
                             [&](uint32_t i) { return first + i; });
   if (out_first_sequence) *out_first_sequence = first;
   if (out_num_failed) *out_num_failed = failed;
@@ -172,7 +172,7 @@ megaseal_error open(const megaseal_hpke_context* context, size_t* out_num_failed
           view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::open, true))
     return e;
   if (view.num_items() > 0 && !sequences) return MEGASEAL_ERROR_ARGUMENT;
-  const size_t failed = run(context, engine, view, engine->dispatch.chacha20poly1305_open,
+  const size_t failed = run(context, engine, view, &Dispatch::chacha20poly1305_open,
                             [&](uint32_t i) { return sequences[i]; });
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;

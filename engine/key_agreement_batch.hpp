@@ -25,12 +25,14 @@ ByTable tables_of(Workspace& w, uint32_t num, const ItemOf& item_of) {
 }
 
 /// seal_tile(w, num, secrets, recipients, by_table) seals w.items[0..num) and writes w.enc; after(w, num) follows it
-/// for every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null.
+/// for every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null; a device, which
+/// may do `device_work` instead of the CPU, has none.
 template <class SealTile, class After>
 size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const BatchView& view,
-                          const RecipientView& to, const Ephemerals& ephemerals, const SealTile& seal_tile,
-                          const After& after) {
+                          const RecipientView& to, const Ephemerals& ephemerals, DeviceWork device_work,
+                          const SealTile& seal_tile, const After& after) {
   const Dispatch& d = engine->dispatch;
+  const ItemCost cost = cost_key_agreement(device_work);
   auto seal_some = [&](Workspace& w, uint32_t begin, uint32_t end, uint32_t number, const auto& item_at,
                        const auto& tables) {
     const uint32_t num =
@@ -51,11 +53,12 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
         w, range.begin, range.end, range.number, [](uint32_t position) { return position; },
         [](uint32_t) { return static_cast<const ByTable*>(nullptr); });
   };
-  if (!cache) return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, by_ladder);
+  if (!cache) return run_tiles(engine, view.num_items(), view.num_bytes(), cost, 0, by_ladder);
   // What a message alone has to wait for: whether its recipient is known lies anywhere in the cache's memory.
   if (view.num_items() == 1) cache->prefetch(cache->hash(to.key(0)));
 
   auto by_table = [&](Workspace& w, TileRange window) {
+    if (w.dispatch != &d) return by_ladder(w, window);
     RecipientGroups& groups = w.groups;
     const uint32_t num_keys = to.one_for_all() ? 1 : window.size();
     for (uint32_t i = 0; i < num_keys; i++) {
@@ -80,14 +83,13 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
     groups.release(*cache);
     return failed;
   };
-  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, by_table,
-                   Scratch::secret, engine->window);
+  return run_tiles(engine, view.num_items(), view.num_bytes(), cost, 0, by_table, Scratch::secret, engine->window);
 }
 
 /// open_tile(w, num, secrets, publics) opens w.items[0..num) with w.enc; `after` as above.
 template <class OpenTile, class After>
 size_t open_with_keys(megaseal_engine* engine, const BatchView& view, const SecretKeyView& with,
-                      const OpenTile& open_tile, const After& after) {
+                      DeviceWork device_work, const OpenTile& open_tile, const After& after) {
   auto work = [&](Workspace& w, TileRange range) {
     const uint32_t num = gather_items(view, w, range.begin, range.end);
     if (num > 0) {
@@ -99,7 +101,7 @@ size_t open_with_keys(megaseal_engine* engine, const BatchView& view, const Secr
     after(w, num);
     return range.size() - num + finish_items(view, w, num);
   };
-  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement, 0, work);
+  return run_tiles(engine, view.num_items(), view.num_bytes(), cost_key_agreement(device_work), 0, work);
 }
 
 inline constexpr auto nothing_after = [](Workspace&, uint32_t) {};

@@ -1,18 +1,33 @@
 // How a batch is cut into tiles.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/dispatch.hpp"
 
 namespace megaseal {
 
+/// What a device may be asked to do instead of the CPU.
+enum class DeviceWork : uint8_t {
+  cipher,
+  x25519_shared,
+  x25519_public,
+  hpke_seal,
+  hpke_open,
+  sealedbox_seal,
+  sealedbox_open,
+  none
+};
+inline constexpr size_t num_device_work = size_t(DeviceWork::none);
+
 /// What one item costs, roughly, on the fastest backend: enough to tell work that pays for waking a thread.
 struct ItemCost {
   uint32_t nanoseconds;  // whatever its length
   bool by_length;        // and then about half a nanosecond a byte
+  DeviceWork device = DeviceWork::none;
 };
-inline constexpr ItemCost cost_cipher{40, true};
-inline constexpr ItemCost cost_key_agreement{4000, true};
+inline constexpr ItemCost cost_cipher{40, true, DeviceWork::cipher};
+constexpr ItemCost cost_key_agreement(DeviceWork work) { return {4000, true, work}; }
 inline constexpr ItemCost cost_hash{1000, false};
 
 struct Plan {

@@ -34,11 +34,11 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, const megas
   Ephemerals ephemerals(fixed_secrets);
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 
-  const Dispatch& d = engine->dispatch;
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
-    sealedbox_seal_tile(d, w, make_tile(format, w, num, secrets, publics), by_table);
+    sealedbox_seal_tile(*w.dispatch, w, make_tile(format, w, num, secrets, publics), by_table);
   };
-  const size_t failed = seal_to_recipients(engine, engine->prepared.get(), view, to, ephemerals, tile, nothing_after);
+  const size_t failed = seal_to_recipients(engine, engine->prepared.get(), view, to, ephemerals,
+                                           DeviceWork::sealedbox_seal, tile, nothing_after);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -52,11 +52,10 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, const megas
   SecretKeyView with;
   if (megaseal_error e = with.set(keys, key_step, view.num_items())) return e;
 
-  const Dispatch& d = engine->dispatch;
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
-    sealedbox_open_tile(d, w, make_tile(format, w, num, secrets, publics));
+    sealedbox_open_tile(*w.dispatch, w, make_tile(format, w, num, secrets, publics));
   };
-  const size_t failed = open_with_keys(engine, view, with, tile, nothing_after);
+  const size_t failed = open_with_keys(engine, view, with, DeviceWork::sealedbox_open, tile, nothing_after);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "backends/registry.hpp"
+#include "engine/device_costs.hpp"
 #include "megaseal/megaseal.h"
 
 namespace megaseal::testing {
@@ -31,5 +32,10 @@ std::string self_test(const KernelTable& table);
 /// megaseal_engine_create over other backends than those of this build. The rows outlive the engine.
 megaseal_error engine_create(megaseal_engine** out_engine, const megaseal_engine_options* options,
                              std::span<const BackendRow> rows);
+
+/// megaseal_engine_create with a device beside this process's CPU, started at once, at costs that are given: so a test says
+/// itself which batches it gets.
+megaseal_error engine_create_beside(megaseal_engine** out_engine, const megaseal_engine_options* options,
+                                    const BackendRow& device, const DeviceCosts& costs);
 
 }  // namespace megaseal::testing

@@ -39,7 +39,7 @@ void carve(Workspace& w, Carver& c, size_t n) {
 
 }  // namespace
 
-Workspace::Workspace(uint32_t capacity, uint32_t window) : groups(window) {
+Workspace::Workspace(uint32_t capacity, uint32_t window, const Dispatch* d) : dispatch(d), groups(window) {
   Carver measure{nullptr};
   carve(*this, measure, capacity);
   // Nothing in here must outlive the call in a forked child, and no secret belongs in a core dump.
@@ -80,7 +80,7 @@ Workspace* WorkspacePool::acquire(size_t text_len) {
     else
       other = w;
   }
-  return other != nullptr ? other : new Workspace(capacity_, window_);
+  return other != nullptr ? other : new Workspace(capacity_, window_, dispatch_);
 }
 
 WorkspacePool::Handle WorkspacePool::take(size_t text_len) {

@@ -13,10 +13,15 @@
 
 namespace megaseal {
 
+struct Dispatch;
+
 class Workspace {
  public:
   /// Room for a tile of `capacity` items, and for windows of `window` items. Throws std::bad_alloc.
-  explicit Workspace(uint32_t capacity, uint32_t window = 0);
+  explicit Workspace(uint32_t capacity, uint32_t window = 0, const Dispatch* dispatch = nullptr);
+
+  /// Whose slots work on the tile: the engine's own, or a device's.
+  const Dispatch* const dispatch;
 
   // What the tile is made of.
   AeadItem* items;               // one per valid item
@@ -54,7 +59,8 @@ class Workspace {
 /// lock held by a thread it does not have.
 class WorkspacePool {
  public:
-  explicit WorkspacePool(uint32_t capacity, uint32_t window = 0) : capacity_(capacity), window_(window) {}
+  explicit WorkspacePool(uint32_t capacity, uint32_t window = 0, const Dispatch* dispatch = nullptr)
+      : capacity_(capacity), window_(window), dispatch_(dispatch) {}
   ~WorkspacePool();
 
   struct Release {
@@ -74,6 +80,7 @@ class WorkspacePool {
 
  private:
   const uint32_t capacity_, window_;
+  const Dispatch* const dispatch_;
   // More than any call may hold: a workspace that finds no place here is freed and made again.
   std::array<std::atomic<Workspace*>, 1280> idle_{};
 };

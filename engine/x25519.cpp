@@ -85,9 +85,11 @@ megaseal_error run(megaseal_engine* engine, uint8_t* out, uint8_t* out_statuses,
   const Items all{secrets, points ? *points : Strided{}, out, out_statuses};
   PreparedCache* cache = points ? engine->prepared.get() : nullptr;
   auto in_one_slot = [&](Workspace& w, TileRange range) {
-    return run_slot(points ? d.x25519_shared : d.x25519_public, w, range.size(), all.from(range.begin));
+    return run_slot(points ? w.dispatch->x25519_shared : w.dispatch->x25519_public, w, range.size(),
+                    all.from(range.begin));
   };
   auto grouped = [&](Workspace& w, TileRange window) {
+    if (w.dispatch != &d) return in_one_slot(w, window);  // a device has no tables
     const Items items = all.from(window.begin);
     const uint32_t num_keys = points->stride == 0 ? 1 : window.size();
     for (uint32_t i = 0; i < num_keys; i++) w.groups.keys()[i] = items.from(i).points.base;
@@ -102,9 +104,10 @@ megaseal_error run(megaseal_engine* engine, uint8_t* out, uint8_t* out_statuses,
     return failed;
   };
   const auto n = uint32_t(num_items);
+  const ItemCost cost = cost_key_agreement(points ? DeviceWork::x25519_shared : DeviceWork::x25519_public);
   const size_t failed =
-      cache ? run_tiles(engine, n, 0, cost_key_agreement, 0, grouped, Scratch::secret, engine->window)
-            : run_tiles(engine, n, 0, cost_key_agreement, 0, in_one_slot);
+      cache ? run_tiles(engine, n, 0, cost, 0, grouped, Scratch::secret, engine->window)
+            : run_tiles(engine, n, 0, cost, 0, in_one_slot);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -116,8 +119,9 @@ megaseal_error keygen(megaseal_engine* engine, uint8_t* out_publics, uint8_t* ou
     return MEGASEAL_ERROR_ARGUMENT;
   Ephemerals secrets(nullptr);
   if (megaseal_error e = secrets.draw_seed()) return e;
-  const Dispatch& d = engine->dispatch;
-  run_tiles(engine, uint32_t(num_items), 0, cost_key_agreement, 0, [&](Workspace&, TileRange range) {
+  const ItemCost cost = cost_key_agreement(DeviceWork::x25519_public);
+  run_tiles(engine, uint32_t(num_items), 0, cost, 0, [&](Workspace& w, TileRange range) {
+    const Dispatch& d = *w.dispatch;
     uint8_t* mine = out_secrets + 32 * size_t(range.begin);
     secrets.stretch(d, mine, range.number, range.size());
     const X25519Tile tile{.num = range.size(),

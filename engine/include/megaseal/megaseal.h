@@ -99,10 +99,15 @@ typedef struct megaseal_engine_options {
                                     used. 0: MEGASEAL_PREPARED_CACHE_DEFAULT; MEGASEAL_PREPARED_CACHE_OFF: none. An
                                     amount that cannot be had, or holds no table, is none, too. A struct_size that ends
                                     before it means the default. */
+  size_t device_memory_bytes;  /**< the most memory to take for a GPU's work, pinned and on the GPU together; the first
+                                    engine of a process to use it decides. 0: MEGASEAL_DEVICE_MEMORY_DEFAULT;
+                                    MEGASEAL_DEVICE_OFF: no GPU is used. With a backend by name no other device is. */
 } megaseal_engine_options;
 
 #define MEGASEAL_PREPARED_CACHE_DEFAULT ((size_t)32 << 20)
 #define MEGASEAL_PREPARED_CACHE_OFF ((size_t)-1)
+#define MEGASEAL_DEVICE_MEMORY_DEFAULT ((size_t)1 << 30)
+#define MEGASEAL_DEVICE_OFF ((size_t)-1)
 
 /** megaseal_operation: what a backend is chosen for. */
 typedef enum megaseal_operation {
@@ -163,6 +168,42 @@ MEGASEAL_API size_t megaseal_num_backends(void);
 /** megaseal_get_backend_info: describes backend `index`. The first call runs the self-tests (some milliseconds).
  * Errors: ARGUMENT. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_get_backend_info(size_t index, megaseal_backend_info *out_info);
+/* A GPU beside the CPU. Large batches are shared with it where that is faster, by costs that are measured once per machine
+ * and kept in a file (MEGASEAL_DEVICE_COSTS in the environment, or megaseal/device-costs in the user's cache). It is
+ * started in the background by the first batch that is large enough; nothing waits for it, and what it fails to do the
+ * CPU does. Results are the same bytes, and statuses the same, either way. */
+
+/** megaseal_device_state: whether an engine's batches may go to a GPU. */
+typedef enum megaseal_device_state {
+  MEGASEAL_DEVICE_NONE = 0,        /**< switched off, a backend was named, or this build has no such backend */
+  MEGASEAL_DEVICE_READY = 1,
+  MEGASEAL_DEVICE_UNAVAILABLE = 2, /**< there is none that can be used here; `reason` says why */
+  MEGASEAL_DEVICE_PUT_ASIDE = 3    /**< it failed again and again; `reason` says how */
+} megaseal_device_state;
+
+/** megaseal_device_info: the GPU of this process. */
+typedef struct megaseal_device_info {
+  size_t struct_size; /**< in: sizeof(megaseal_device_info) */
+  megaseal_device_state state;
+  char name[128];        /**< and its driver */
+  char reason[256];      /**< "" while it is ready */
+  uint64_t pinned_bytes; /**< taken now, of the host's memory */
+  uint64_t device_bytes; /**< and of the GPU's */
+  uint64_t max_bytes;    /**< of both together */
+  uint64_t num_tiles;    /**< tiles of batches done on it */
+  uint64_t num_faults;   /**< tiles that it failed to do, and the CPU did */
+  uint32_t num_slots;    /**< tiles it can have in work at a time */
+  uint32_t num_abandoned; /**< of those, hung and never to be used again */
+} megaseal_device_info;
+
+/** megaseal_engine_device_info: starts the GPU, where that has not been done, and describes it; the first call may take
+ * a second. Errors: ARGUMENT, MEMORY. Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_engine_device_info(megaseal_engine *engine,
+                                                                          megaseal_device_info *out_info);
+/** megaseal_device_crossover: items of `len` bytes a call from which `operation` is shared with the GPU; 0: never, or the
+ * GPU has not started. Thread-safe. */
+MEGASEAL_API size_t megaseal_device_crossover(const megaseal_engine *engine, megaseal_operation operation, size_t len);
+
 /** megaseal_cpu_features: the instruction sets that the CPU has and the system enables, e.g. "sse2 avx2"; lives as
  * long as the library. Thread-safe. */
 MEGASEAL_API const char *megaseal_cpu_features(void);
