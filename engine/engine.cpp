@@ -28,7 +28,8 @@ uint32_t available_cpus() {
 std::vector<BackendState> backends_for(const char* forced) {
   std::vector<BackendState> all = process_backends();
   for (const BackendRow& row : backend_rows())
-    if (row.device && forced && std::string_view(forced) == row.name) all.insert(all.begin(), *process_device());
+    if (row.device && forced && std::string_view(forced) == row.name)
+      all.insert(all.begin(), *process_device());
   return all;
 }
 
@@ -59,10 +60,12 @@ megaseal_error create(megaseal_engine** out_engine, const megaseal_engine_option
   if (cache_bytes == 0) cache_bytes = MEGASEAL_PREPARED_CACHE_DEFAULT;
   if (cache_bytes == MEGASEAL_PREPARED_CACHE_OFF) cache_bytes = 0;
   PreparedCache::Seed seed{};
-  if (cache_bytes && dispatch.x25519_prepared && !system_random(&seed, sizeof seed)) return MEGASEAL_ERROR_RANDOM;
+  if (cache_bytes && dispatch.x25519_prepared && !system_random(&seed, sizeof seed))
+    return MEGASEAL_ERROR_RANDOM;
   auto engine = std::make_unique<megaseal_engine>(std::move(dispatch), o.num_threads, cache_bytes, seed);
   if (!(o.backend && *o.backend) && o.device_memory_bytes != MEGASEAL_DEVICE_OFF)
-    engine->offload = make_offload(*engine, o.device_memory_bytes ? o.device_memory_bytes : MEGASEAL_DEVICE_MEMORY_DEFAULT);
+    engine->offload =
+        make_offload(*engine, o.device_memory_bytes ? o.device_memory_bytes : MEGASEAL_DEVICE_MEMORY_DEFAULT);
   *out_engine = engine.release();
   return MEGASEAL_ERROR_NONE;
 }
@@ -75,11 +78,13 @@ megaseal_error testing::engine_create(megaseal_engine** out_engine, const megase
                 [](const megaseal_engine&, size_t) { return std::unique_ptr<Offload>(); });
 }
 
-megaseal_error testing::engine_create_beside(megaseal_engine** out_engine, const megaseal_engine_options* options,
-                                             const BackendRow& device, const DeviceCosts& costs) {
+megaseal_error testing::engine_create_beside(megaseal_engine** out_engine,
+                                             const megaseal_engine_options* options, const BackendRow& device,
+                                             const DeviceCosts& costs) {
   return create(out_engine, options, process_backends(), [&](const megaseal_engine& engine, size_t bytes) {
     device.device->limit_memory(bytes);
-    return std::make_unique<Offload>(examine(device), engine.dispatch, engine.scheduler->num_threads(), costs);
+    return std::make_unique<Offload>(examine(device), engine.dispatch, engine.scheduler->num_threads(),
+                                     costs);
   });
 }
 
@@ -92,7 +97,9 @@ extern "C" {
 megaseal_error megaseal_engine_create(megaseal_engine** out_engine, const megaseal_engine_options* options) {
   if (!out_engine) return MEGASEAL_ERROR_ARGUMENT;
   *out_engine = nullptr;
-  const char* forced = options && options->struct_size > offsetof(megaseal_engine_options, backend) ? options->backend : nullptr;
+  const char* forced = options && options->struct_size > offsetof(megaseal_engine_options, backend)
+                           ? options->backend
+                           : nullptr;
   return no_throw([&] {
     // process_backends() itself, not a copy: choose() knows by it that the choice is this process's own.
     const bool is_free = !(forced && *forced);
@@ -154,10 +161,12 @@ megaseal_error megaseal_engine_device_info(megaseal_engine* engine, megaseal_dev
     if (!offload) return MEGASEAL_ERROR_NONE;  // MEGASEAL_DEVICE_NONE
     const bool ready = offload->start_and_wait();
     const DeviceReport report = offload->report();
-    out_info->state = !ready                    ? MEGASEAL_DEVICE_UNAVAILABLE
+    out_info->state = !ready                     ? MEGASEAL_DEVICE_UNAVAILABLE
                       : report.put_aside.empty() ? MEGASEAL_DEVICE_READY
                                                  : MEGASEAL_DEVICE_PUT_ASIDE;
-    const auto copy = [](auto& to, const std::string& from) { from.copy(to, std::min(from.size(), sizeof to - 1)); };
+    const auto copy = [](auto& to, const std::string& from) {
+      from.copy(to, std::min(from.size(), sizeof to - 1));
+    };
     copy(out_info->name, report.machine);
     copy(out_info->reason, ready ? report.put_aside : offload->reason());
     out_info->pinned_bytes = report.pinned_bytes;
@@ -202,9 +211,9 @@ megaseal_error megaseal_get_backend_info(size_t index, megaseal_backend_info* ou
     return MEGASEAL_ERROR_ARGUMENT;
   return no_throw([&] {
     const BackendRow& row = backend_rows()[index];
-    const BackendState& b =
-        row.device ? *process_device()
-                   : *std::ranges::find(process_backends(), &row, [](const BackendState& s) { return s.row; });
+    const BackendState& b = row.device ? *process_device()
+                                       : *std::ranges::find(process_backends(), &row,
+                                                            [](const BackendState& s) { return s.row; });
     out_info->name = b.row->name;
     out_info->state = b.state;
     out_info->reason = b.reason.c_str();

@@ -73,7 +73,8 @@ class Rest {
       const auto front = uint32_t(ends >> 32), back = uint32_t(ends);
       const uint32_t n = std::min(size(back - front), back - front);
       if (n == 0) return {front, front, front};
-      const uint64_t less = from_front ? uint64_t(front + n) << 32 | back : uint64_t(front) << 32 | (back - n);
+      const uint64_t less =
+          from_front ? uint64_t(front + n) << 32 | back : uint64_t(front) << 32 | (back - n);
       if (!ends_.compare_exchange_weak(ends, less, std::memory_order_relaxed)) continue;
       const uint32_t begin = from_front ? front : back - n;
       return {begin, begin + n, begin};
@@ -86,8 +87,8 @@ class Rest {
 
 /// run_tiles() where a device takes part. False where there is no memory for its tiles: nothing was done.
 template <class Work>
-bool run_tiles_beside(size_t* out_failed, megaseal_engine* engine, uint32_t num_items, const Plan& plan, size_t text_len,
-                      const Work& work, Scratch scratch, Offload::Split split) {
+bool run_tiles_beside(size_t* out_failed, megaseal_engine* engine, uint32_t num_items, const Plan& plan,
+                      size_t text_len, const Work& work, Scratch scratch, Offload::Split split) {
   Offload& device = *engine->offload;
   const uint32_t num_threads = engine->scheduler->num_threads();
   std::optional<WorkspaceLease> cpu_lease, device_lease;

@@ -35,9 +35,9 @@ TEST(EngineArguments, CreateRefusesWhatItCannotServe) {
     EXPECT_EQ(engine, nullptr);
   };
   expect_error({0, nullptr, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
-  expect_error({sizeof(megaseal_engine_options), nullptr, 1025, 0}, MEGASEAL_ERROR_ARGUMENT);
-  expect_error({sizeof(megaseal_engine_options), "abacus", 1, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
-  expect_error({sizeof(megaseal_engine_options), "Scalar", 1, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
+  expect_error({sizeof(megaseal_engine_options), nullptr, 1025, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
+  expect_error({sizeof(megaseal_engine_options), "abacus", 1, 0, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
+  expect_error({sizeof(megaseal_engine_options), "Scalar", 1, 0, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
 }
 
 TEST(EngineArguments, DefaultsAndTheMostThreads) {

@@ -141,7 +141,7 @@ TEST(HashChoice, TheProcessHashesWithWhatItMeasured) {
 }
 
 Engine engine_over(std::span<const BackendRow> rows, const char* backend = nullptr) {
-  const megaseal_engine_options options = {sizeof options, backend, 2, 0};
+  const megaseal_engine_options options = {sizeof options, backend, 2, 0, 0};
   megaseal_engine* engine = nullptr;
   throw_on(testing::engine_create(&engine, &options, rows), "engine_create");
   return Engine(engine);
@@ -249,7 +249,7 @@ TEST(Dispatch, SaysWhyABackendCannotBeUsed) {
   EXPECT_EQ(states[1].state, MEGASEAL_BACKEND_UNSUPPORTED);
   EXPECT_NE(states[1].reason.find("abacus9"), std::string::npos) << states[1].reason;
   for (const char* name : {"absent", "cipher"}) {
-    const megaseal_engine_options options = {sizeof options, name, 1, 0};
+    const megaseal_engine_options options = {sizeof options, name, 1, 0, 0};
     megaseal_engine* engine = nullptr;
     EXPECT_EQ(testing::engine_create(&engine, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE) << name;
   }

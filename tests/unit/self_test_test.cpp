@@ -193,7 +193,7 @@ TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
               std::string::npos)
         << megaseal_operation_name(megaseal_operation(op));
 
-  megaseal_engine_options options = {sizeof options, "planted", 1, 0};
+  megaseal_engine_options options = {sizeof options, "planted", 1, 0, 0};
   megaseal_engine* none = nullptr;
   EXPECT_EQ(testing::engine_create(&none, &options, rows), MEGASEAL_ERROR_BACKEND_UNAVAILABLE)
       << "a forced backend is never replaced silently";

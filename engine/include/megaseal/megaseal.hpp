@@ -181,6 +181,8 @@ struct EngineOptions {
   uint32_t num_threads = 0;  // 0: one per CPU
   /// Memory for tables of recipients; 0: none.
   size_t prepared_cache_bytes = MEGASEAL_PREPARED_CACHE_DEFAULT;
+  /// The most memory for a GPU's work; 0: no GPU.
+  size_t device_memory_bytes = MEGASEAL_DEVICE_MEMORY_DEFAULT;
 };
 
 namespace detail {
@@ -266,6 +268,7 @@ class Engine {
     o.num_threads = options.num_threads;
     o.prepared_cache_bytes =
         options.prepared_cache_bytes ? options.prepared_cache_bytes : MEGASEAL_PREPARED_CACHE_OFF;
+    o.device_memory_bytes = options.device_memory_bytes ? options.device_memory_bytes : MEGASEAL_DEVICE_OFF;
     megaseal_engine* engine = nullptr;
     detail::check(megaseal_engine_create(&engine, &o));
     handle_.reset(engine);
@@ -277,6 +280,18 @@ class Engine {
   }
   [[nodiscard]] size_t recommended_batch(megaseal_operation operation) const {
     return megaseal_recommended_batch(handle_.get(), operation);
+  }
+
+  /// The GPU that shares large batches; starts it, where that has not been done.
+  [[nodiscard]] megaseal_device_info device_info() const {
+    megaseal_device_info info{};
+    info.struct_size = sizeof info;
+    detail::check(megaseal_engine_device_info(handle_.get(), &info));
+    return info;
+  }
+  /// Messages of `len` bytes a call from which `operation` is shared with it; 0: never.
+  [[nodiscard]] size_t device_crossover(megaseal_operation operation, size_t len) const {
+    return megaseal_device_crossover(handle_.get(), operation, len);
   }
 
   /// Makes tables for recipients before anything is sealed to them; the engine makes some by itself as well. Returns how
