@@ -94,8 +94,72 @@ void for_each_operation(const megaseal_engine* engine, Visit visit) {
   for (int i = 0; i < MEGASEAL_OP_COUNT_; ++i) {
     const auto operation = static_cast<megaseal_operation>(i);
     const char* const backend = megaseal_backend_name(engine, operation);
-    visit(megaseal_operation_name(operation), backend == nullptr ? "none" : backend);
+    visit(operation, backend == nullptr ? "none" : backend);
   }
+}
+
+// The GPU that shares large batches, once it has been started.
+megaseal_device_info device_of(const Engine& engine) {
+  megaseal_device_info info{};
+  info.struct_size = sizeof info;
+  check(megaseal_engine_device_info(engine.get(), &info), "cannot ask for the device");
+  return info;
+}
+
+std::string_view state_name(megaseal_device_state state) {
+  switch (state) {
+    case MEGASEAL_DEVICE_NONE:
+      return "none";
+    case MEGASEAL_DEVICE_READY:
+      return "ready";
+    case MEGASEAL_DEVICE_UNAVAILABLE:
+      return "unavailable";
+    case MEGASEAL_DEVICE_PUT_ASIDE:
+      return "put-aside";
+  }
+  return "unknown";
+}
+
+// Lengths at which it is told from how many messages on a batch is shared.
+constexpr size_t crossover_lens[] = {64, 1024, 16384};
+
+std::string device_json(const Engine& engine, const megaseal_device_info& device) {
+  std::string crossovers;
+  for_each_operation(engine.get(), [&](megaseal_operation operation, std::string_view) {
+    std::string of_operation;
+    bool ever = false;
+    for (const size_t len : crossover_lens) {
+      const size_t from = megaseal_device_crossover(engine.get(), operation, len);
+      ever |= from != 0;
+      of_operation += fmt::format("{}\"{}\":{}", of_operation.empty() ? "" : ",", len, from);
+    }
+    if (!ever) return;
+    crossovers += fmt::format("{}\"{}\":{{{}}}", crossovers.empty() ? "" : ",",
+                              megaseal_operation_name(operation), of_operation);
+  });
+  return fmt::format("{{\"state\":\"{}\",\"name\":{},\"reason\":{},\"max_bytes\":{},\"shared_from\":{{{}}}}}",
+                     state_name(device.state), json_string(device.name), json_string(device.reason),
+                     device.max_bytes, crossovers);
+}
+
+std::string device_text(const Engine& engine, const megaseal_device_info& device) {
+  if (device.state == MEGASEAL_DEVICE_NONE || device.state == MEGASEAL_DEVICE_UNAVAILABLE) return {};
+  std::string out = fmt::format("\ndevice  {} ({}{}{}), {} MiB at most\n\nshared with it from  ", device.name,
+                                state_name(device.state), *device.reason ? ": " : "", device.reason,
+                                device.max_bytes >> 20);
+  for (const size_t len : crossover_lens) out += fmt::format("{:>12} B", len);
+  out += " (messages a batch)\n";
+  for_each_operation(engine.get(), [&](megaseal_operation operation, std::string_view) {
+    std::string row;
+    bool ever = false;
+    for (const size_t len : crossover_lens) {
+      const size_t from = megaseal_device_crossover(engine.get(), operation, len);
+      ever |= from != 0;
+      row += fmt::format("{:>14}", from == 0 ? "never" : std::to_string(from));
+    }
+    if (ever) out += fmt::format("  {:<24}{}\n", megaseal_operation_name(operation), row.substr(5));
+  });
+  return out;
 }
 
 }  // namespace
@@ -103,26 +167,30 @@ void for_each_operation(const megaseal_engine* engine, Visit visit) {
 Exit run_info(const Options& options) {
   const Engine engine = make_engine(options);
   const auto all = backends();
+  const megaseal_device_info device = device_of(engine);
   const uint32_t num_threads = megaseal_engine_num_threads(engine.get());
   std::string out;
   if (options.json) {
     std::string operations;
-    for_each_operation(engine.get(), [&](std::string_view operation, std::string_view backend) {
-      operations += fmt::format("{}\"{}\":\"{}\"", operations.empty() ? "" : ",", operation, backend);
+    for_each_operation(engine.get(), [&](megaseal_operation operation, std::string_view backend) {
+      operations += fmt::format("{}\"{}\":\"{}\"", operations.empty() ? "" : ",",
+                                megaseal_operation_name(operation), backend);
     });
     out = fmt::format(
-        "{{\"version\":\"{}\",\"cpu\":{},\"threads\":{},\"forced\":{},\"backends\":{},\"operations\":{{{}}}}}"
-        "\n",
+        "{{\"version\":\"{}\",\"cpu\":{},\"threads\":{},\"forced\":{},\"backends\":{},\"operations\":{{{}}},"
+        "\"device\":{}}}\n",
         megaseal_version(), json_string(megaseal_cpu_features()), num_threads,
-        options.backend.empty() ? "null" : json_string(options.backend), backends_json(all), operations);
+        options.backend.empty() ? "null" : json_string(options.backend), backends_json(all), operations,
+        device_json(engine, device));
   } else {
     out = fmt::format(
         "megaseal {}\n\ncpu features  {}\nthreads       {}\n\nbackends, best first\n{}\nused for{}\n",
         megaseal_version(), megaseal_cpu_features(), num_threads, backends_text(all),
         options.backend.empty() ? "" : fmt::format(", with {} forced", options.backend));
-    for_each_operation(engine.get(), [&](std::string_view operation, std::string_view backend) {
-      out += fmt::format("  {:<24}{}\n", operation, backend);
+    for_each_operation(engine.get(), [&](megaseal_operation operation, std::string_view backend) {
+      out += fmt::format("  {:<24}{}\n", megaseal_operation_name(operation), backend);
     });
+    out += device_text(engine, device);
   }
   Output("").write(out);
   return Exit::done;

@@ -683,6 +683,7 @@ test_info_and_selftest() {
   contains out '{"passed":true,"backends":['
   expect 0 "$megaseal" info --threads 1 --json
   contains out '"threads":1'
+  contains out '"device":{"state":"'
 }
 test_summary_as_json() {
   key a
