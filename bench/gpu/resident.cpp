@@ -1,0 +1,230 @@
+#include "bench/gpu/resident.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "backends/cuda/launches.hpp"
+#include "bench/gpu/cuda_check.hpp"
+
+namespace megaseal::bench::gpu {
+namespace {
+
+using namespace megaseal::gpu;
+using Bytes = std::vector<uint8_t>;
+
+Bytes random_bytes(size_t len) {
+  Bytes out(len);
+  uint8_t seed[randombytes_SEEDBYTES];
+  randombytes_buf(seed, sizeof seed);
+  randombytes_buf_deterministic(out.data(), len, seed);
+  return out;
+}
+
+Buffer<uint8_t> on_device(const Bytes& bytes) {
+  Buffer<uint8_t> buffer(bytes.size());
+  buffer.upload(bytes.data(), bytes.size());
+  return buffer;
+}
+Bytes from_device(const Buffer<uint8_t>& buffer) {
+  Bytes out(buffer.size());
+  buffer.download(out.data(), out.size());
+  return out;
+}
+
+void launched(int error) { check(cudaError_t(error), "launch"); }
+
+/// The median of some runs' seconds, after one that does not count.
+double seconds(const std::function<void()>& run) {
+  run();
+  MEGASEAL_CUDA(cudaDeviceSynchronize());
+  std::vector<double> all;
+  Stopwatch watch;
+  for (int i = 0; i < 7; i++) {
+    watch.start();
+    run();
+    all.push_back(watch.stop());
+  }
+  std::ranges::sort(all);
+  return all[all.size() / 2];
+}
+
+/// Some of `num` items, the first and the last among them.
+std::vector<size_t> samples(size_t num) {
+  std::vector<size_t> out = {0, num - 1};
+  for (size_t i = 0; i < 200; i++) out.push_back(randombytes_uniform(uint32_t(num)));
+  return out;
+}
+
+constexpr uint32_t num_points = 1 << 20;
+
+Measured x25519_shared() {
+  Measured m{.name = "x25519_shared"};
+  const Bytes secrets = random_bytes(32 * size_t(num_points)), points = random_bytes(32 * size_t(num_points));
+  const auto s = on_device(secrets), p = on_device(points);
+  Buffer<uint8_t> out(32 * size_t(num_points)), status(num_points);
+  MEGASEAL_CUDA(cudaMemset(status.data(), 0, num_points));
+  const X25519Job job{.num = num_points, .secrets = s.data(), .secret_stride = 32, .points = p.data(),
+                      .point_stride = 32, .out = out.data(), .status = status.data(), .table = nullptr};
+  const double took = seconds([&] { launched(device::launch_x25519_shared(job, nullptr)); });
+  const Bytes got = from_device(out);
+  for (const size_t i : samples(num_points)) {
+    uint8_t expected[32];
+    if (crypto_scalarmult_curve25519(expected, &secrets[32 * i], &points[32 * i]) != 0) continue;
+    if (std::memcmp(expected, &got[32 * i], 32) != 0) m.wrong = "differs from libsodium";
+  }
+  m.items_per_second = num_points / took;
+  return m;
+}
+
+Measured x25519_public() {
+  Measured m{.name = "x25519_public"};
+  const Bytes secrets = random_bytes(32 * size_t(num_points));
+  const auto s = on_device(secrets);
+  Buffer<uint8_t> out(32 * size_t(num_points));
+  const X25519Job job{.num = num_points, .secrets = s.data(), .secret_stride = 32, .points = nullptr,
+                      .point_stride = 0, .out = out.data(), .status = nullptr, .table = nullptr};
+  const double took = seconds([&] { launched(device::launch_x25519_public(job, nullptr)); });
+  const Bytes got = from_device(out);
+  for (const size_t i : samples(num_points)) {
+    uint8_t expected[32];
+    crypto_scalarmult_curve25519_base(expected, &secrets[32 * i]);
+    if (std::memcmp(expected, &got[32 * i], 32) != 0) m.wrong = "differs from libsodium";
+  }
+  m.items_per_second = num_points / took;
+  return m;
+}
+
+/// Messages of one length in the device's memory.
+struct Messages {
+  Messages(uint32_t n, uint32_t l)
+      : num(n),
+        len(l),
+        room((uint64_t(l) + 15) / 16 * 16),
+        text(random_bytes(room * n)),
+        keys(random_bytes(32 * size_t(n))),
+        nonces(random_bytes(12 * size_t(n))),
+        d_keys(on_device(keys)),
+        d_nonces(on_device(nonces)),
+        in(on_device(text)),
+        out(room * n),
+        tags(16 * size_t(n)),
+        status(n),
+        spans(n) {
+    std::vector<Span> all(n);
+    for (uint32_t i = 0; i < n; i++) all[i] = {.text = room * i, .aad = 0, .len = l, .aad_len = 0};
+    spans.upload(all.data(), n);
+    MEGASEAL_CUDA(cudaMemset(status.data(), 0, n));
+  }
+  CipherJob job() const {
+    return {.num = num, .keys = d_keys.data(), .nonces = d_nonces.data(), .key_stride = 32, .nonce_stride = 12,
+            .spans = spans.data(), .aad = nullptr, .in = in.data(), .out = out.data(), .tags = tags.data(),
+            .status = status.data(), .order = nullptr};
+  }
+  uint32_t num, len;
+  uint64_t room;
+  Bytes text, keys, nonces;
+  Buffer<uint8_t> d_keys, d_nonces, in, out, tags, status;
+  Buffer<Span> spans;
+};
+
+std::string size_name(uint32_t len) { return len >= 1024 ? std::to_string(len / 1024) + " KiB" : std::to_string(len) + " B"; }
+
+Measured cipher(bool seal, uint32_t len) {
+  Measured m{.name = std::string(seal ? "chacha20poly1305_seal " : "chacha20poly1305_open ") + size_name(len)};
+  const uint32_t num = uint32_t(std::min<uint64_t>(1 << 21, (uint64_t(2) << 30) / len));
+  Messages messages(num, len);
+  const CipherJob sealing = messages.job();
+  launched(device::launch_chacha20poly1305_seal(sealing, nullptr));
+  CipherJob opening = sealing;
+  Buffer<uint8_t> opened(seal ? 16 : messages.room * num);
+  opening.in = sealing.out;
+  opening.out = opened.data();
+  const double took = seconds([&] {
+    launched(seal ? device::launch_chacha20poly1305_seal(sealing, nullptr)
+                  : device::launch_chacha20poly1305_open(opening, nullptr));
+  });
+  const Bytes got = from_device(messages.out), tags = from_device(messages.tags);
+  for (const size_t i : samples(num)) {
+    Bytes expected(len);
+    uint8_t tag[16];
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(expected.data(), tag, nullptr, &messages.text[messages.room * i],
+                                                       len, nullptr, 0, nullptr, &messages.nonces[12 * i],
+                                                       &messages.keys[32 * i]);
+    if (std::memcmp(expected.data(), &got[messages.room * i], len) != 0 || std::memcmp(tag, &tags[16 * i], 16) != 0)
+      m.wrong = "differs from libsodium";
+  }
+  const Bytes statuses = from_device(messages.status);
+  if (std::ranges::any_of(statuses, [](uint8_t s) { return s != 0; })) m.wrong = "refused what it had sealed";
+  if (!seal && from_device(opened) != messages.text) m.wrong = "opened something else";
+  m.items_per_second = num / took;
+  m.bytes_per_second = double(num) * len / took;
+  return m;
+}
+
+/// Whole HPKE, base mode: the chain of programs that a tile is (backends/cuda/tiles.cpp), its parts in one stream.
+Measured hpke(bool seal, uint32_t len) {
+  Measured m{.name = std::string(seal ? "hpke_seal " : "hpke_open ") + size_name(len)};
+  const uint32_t num = 1 << 20;
+  Messages messages(num, len);
+  const Bytes recipient_secrets = random_bytes(32 * size_t(num));
+  const auto d_recipient_secrets = on_device(recipient_secrets);
+  Buffer<uint8_t> recipients(32 * size_t(num)), secrets(32 * size_t(num)), enc(32 * size_t(num)), dh(32 * size_t(num)),
+      keys(32 * size_t(num)), nonces(12 * size_t(num)), opened(messages.room * num);
+  const auto publics = [&](const uint8_t* of, uint8_t* to) {
+    return X25519Job{.num = num, .secrets = of, .secret_stride = 32, .points = nullptr, .point_stride = 0, .out = to,
+                     .status = nullptr, .table = nullptr};
+  };
+  launched(device::launch_x25519_public(publics(d_recipient_secrets.data(), recipients.data()), nullptr));
+  StreamJob stream{.key = {}, .number = 0, .num_blocks = num / 2, .out = secrets.data()};
+  randombytes_buf(stream.key, sizeof stream.key);
+  ScheduleJob schedule{.num = num, .key_schedule_context = {}, .psk = nullptr, .psk_len = 0, .dh = dh.data(),
+                       .enc = enc.data(), .recipients = recipients.data(), .recipient_stride = 32, .keys = keys.data(),
+                       .nonces = nonces.data(), .exporters = nullptr};
+  CipherJob cipher = messages.job();
+  cipher.keys = keys.data();
+  cipher.nonces = nonces.data();
+  const auto agree = [&](const uint8_t* with, const uint8_t* points) {
+    launched(device::launch_x25519_shared({.num = num, .secrets = with, .secret_stride = 32, .points = points,
+                                           .point_stride = 32, .out = dh.data(), .status = messages.status.data(),
+                                           .table = nullptr},
+                                          nullptr));
+    launched(device::launch_hpke_schedule(schedule, nullptr));
+  };
+  const auto do_seal = [&] {
+    launched(device::launch_chacha20_stream(stream, nullptr));
+    launched(device::launch_x25519_public(publics(secrets.data(), enc.data()), nullptr));
+    agree(secrets.data(), recipients.data());
+    launched(device::launch_chacha20poly1305_seal(cipher, nullptr));
+  };
+  CipherJob opening = cipher;
+  opening.in = cipher.out;
+  opening.out = opened.data();
+  const auto do_open = [&] {
+    agree(d_recipient_secrets.data(), enc.data());
+    launched(device::launch_chacha20poly1305_open(opening, nullptr));
+  };
+  if (!seal) do_seal();
+  const double took = seconds([&] { seal ? do_seal() : do_open(); });
+  if (seal) do_open();
+  MEGASEAL_CUDA(cudaDeviceSynchronize());
+  const Bytes statuses = from_device(messages.status);
+  if (std::ranges::any_of(statuses, [](uint8_t s) { return s != 0; })) m.wrong = "refused what it had sealed";
+  if (from_device(opened) != messages.text) m.wrong = "opened something else";
+  m.items_per_second = num / took;
+  m.bytes_per_second = double(num) * len / took;
+  return m;
+}
+
+}  // namespace
+
+void measure_resident(const std::function<void(const Measured&)>& told) {
+  told(x25519_shared());
+  told(x25519_public());
+  for (const uint32_t len : {64u, 256u, 1024u, 16384u})
+    for (const bool seal : {true, false}) told(cipher(seal, len));
+  for (const bool seal : {true, false}) told(hpke(seal, 1024));
+}
+
+}  // namespace megaseal::bench::gpu
