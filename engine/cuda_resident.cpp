@@ -1,0 +1,267 @@
+// megaseal_cuda.h: the CUDA backend's programs in the caller's stream, on the caller's memory.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "backends/cuda/runtime.hpp"
+#include "engine/engine.hpp"
+#include "engine/hpke_suite.hpp"
+#include "engine/random.hpp"
+#include "engine/secret_memory.hpp"
+#include "engine/testing.hpp"
+#include "megaseal/megaseal_cuda.h"
+
+namespace megaseal {
+namespace {
+
+using gpu::Runtime;
+using gpu::Stream;
+
+static_assert(sizeof(megaseal_cuda_span) == sizeof(gpu::Span) && offsetof(megaseal_cuda_span, aad) == offsetof(gpu::Span, aad) &&
+              offsetof(megaseal_cuda_span, len) == offsetof(gpu::Span, len) &&
+              offsetof(megaseal_cuda_span, aad_len) == offsetof(gpu::Span, aad_len));
+
+constexpr size_t max_items = INT32_MAX;
+
+Runtime* test_runtime = nullptr;
+Runtime* runtime() { return test_runtime ? test_runtime : gpu::default_runtime(); }
+
+bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
+bool stride_is(size_t stride, size_t len) { return stride == len || stride == 0; }
+bool given(const void* p) { return p && aligned(p); }
+
+// A call's launches: the first that fails ends it.
+class Launches {
+ public:
+  explicit Launches(void* stream) : runtime_(runtime()), stream_(stream) {}
+  bool can_run() const { return runtime_ != nullptr; }
+  template <class Job>
+  void run(gpu::Launch<Job> gpu::Programs::*program, const Job& job) {
+    if (error_ == gpu::success) error_ = (runtime_->programs().*program)(job, stream_);
+  }
+  void zero(void* p, size_t len) {
+    if (error_ == gpu::success && len > 0) error_ = runtime_->zero(p, len, stream_);
+  }
+  /// Whatever went wrong before.
+  void wipe(void* p, size_t len) {
+    const int error = runtime_->zero(p, len, stream_);
+    if (error_ == gpu::success) error_ = error;
+  }
+  void upload(void* to, const void* from, size_t len) {
+    if (error_ == gpu::success && len > 0) error_ = runtime_->upload(to, from, len, stream_);
+  }
+  megaseal_error result() const {
+    return error_ == gpu::success ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  }
+
+ private:
+  Runtime* runtime_;
+  Stream stream_;
+  int error_ = gpu::success;
+};
+
+// Null: nothing to do, or an error, which is then the result.
+const megaseal_cuda_batch* checked(const megaseal_cuda_batch* b, megaseal_error* error) {
+  *error = MEGASEAL_ERROR_ARGUMENT;
+  if (!b || b->struct_size < sizeof *b || b->num_items > max_items) return nullptr;
+  *error = MEGASEAL_ERROR_NONE;
+  if (b->num_items == 0) return nullptr;
+  *error = MEGASEAL_ERROR_ARGUMENT;
+  // Texts may all be empty, and `in` and `out` nowhere.
+  if (!given(b->spans) || !aligned(b->in) || !aligned(b->out) || !aligned(b->aad) || !given(b->tags) || !b->statuses)
+    return nullptr;
+  *error = MEGASEAL_ERROR_NONE;
+  return b;
+}
+
+gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, size_t key_stride, const uint8_t* nonces,
+                          size_t nonce_stride) {
+  return {.num = uint32_t(b.num_items),
+          .keys = keys,
+          .nonces = nonces,
+          .key_stride = uint32_t(key_stride),
+          .nonce_stride = uint32_t(nonce_stride),
+          .spans = reinterpret_cast<const gpu::Span*>(b.spans),
+          .aad = b.aad,
+          .in = b.in,
+          .out = b.out,
+          .tags = b.tags,
+          .status = b.statuses,
+          .order = nullptr};
+}
+
+megaseal_error aead(bool seal, const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
+                    const uint8_t* nonces, size_t nonce_stride, void* stream) {
+  megaseal_error error;
+  const megaseal_cuda_batch* b = checked(batch, &error);
+  if (!b) return error;
+  if (!given(keys) || !nonces || reinterpret_cast<uintptr_t>(nonces) % 4 || !stride_is(key_stride, 32) || !stride_is(nonce_stride, 12))
+    return MEGASEAL_ERROR_ARGUMENT;
+  if (seal && b->num_items > 1 && key_stride == 0 && nonce_stride == 0) return MEGASEAL_ERROR_ARGUMENT;
+  Launches launches(stream);
+  if (!launches.can_run()) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  launches.zero(b->statuses, b->num_items);
+  launches.run(seal ? &gpu::Programs::chacha20poly1305_seal : &gpu::Programs::chacha20poly1305_open,
+               cipher_job(*b, keys, key_stride, nonces, nonce_stride));
+  return launches.result();
+}
+
+megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secrets, Strided points, void* stream) {
+  if (num > max_items) return MEGASEAL_ERROR_ARGUMENT;
+  if (num == 0) return MEGASEAL_ERROR_NONE;
+  if (!given(out) || !given(secrets.base) || !stride_is(secrets.stride, 32) || !aligned(points.base) ||
+      !stride_is(points.stride, 32))
+    return MEGASEAL_ERROR_ARGUMENT;
+  Launches launches(stream);
+  if (!launches.can_run()) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  if (statuses) launches.zero(statuses, num);
+  launches.run(points.base ? &gpu::Programs::x25519_shared : &gpu::Programs::x25519_public,
+               gpu::X25519Job{.num = uint32_t(num),
+                              .secrets = secrets.base,
+                              .secret_stride = uint32_t(secrets.stride),
+                              .points = points.base,
+                              .point_stride = uint32_t(points.stride),
+                              .out = out,
+                              .status = statuses,
+                              .table = nullptr});
+  return launches.result();
+}
+
+// What HPKE's programs hand to one another, one array after the other in the caller's scratch.
+struct Scratch {
+  uint8_t *secrets, *dh, *keys, *nonces, *psk;
+  size_t size;
+
+  Scratch(void* base, size_t num, size_t psk_len) : size(0) {
+    auto* const b = static_cast<uint8_t*>(base);
+    const auto take = [&](size_t len) {
+      uint8_t* const at = b ? b + size : nullptr;
+      size += (len + 63) / 64 * 64;
+      return at;
+    };
+    secrets = take(num * 32);
+    dh = take(num * 32);
+    keys = take(num * 32);
+    nonces = take(num * 12);
+    psk = take(psk_len);
+  }
+};
+
+// From the shared secret on: what sealing and opening have in common.
+megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, const megaseal_hpke_params* params,
+                    Strided secrets, Strided publics, void* scratch, void* stream) {
+  megaseal_hpke_params p;
+  if (megaseal_error e = check_params(&p, params)) return e;
+  megaseal_error error;
+  const megaseal_cuda_batch* b = checked(batch, &error);
+  if (!b) return error;
+  if (p.export_len > 0 || !given(enc) || !given(publics.base) || !stride_is(publics.stride, 32) || !given(scratch))
+    return MEGASEAL_ERROR_ARGUMENT;
+  if (!seal && (!given(secrets.base) || !stride_is(secrets.stride, 32))) return MEGASEAL_ERROR_ARGUMENT;
+  Launches launches(stream);
+  const Dispatch* cpu = process_dispatch();
+  if (!launches.can_run() || !cpu) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+
+  const size_t num = b->num_items;
+  const Scratch s(scratch, num, p.psk_len);
+  std::vector<uint8_t> text(hash_params_text_len(p));
+  const HpkeShared shared = hash_params(*cpu, HpkeEmptyHashes(*cpu), p, text.data());
+  launches.zero(b->statuses, num);
+  launches.upload(s.psk, shared.psk, shared.psk_len);
+  if (seal) {
+    gpu::StreamJob ephemeral{.key = {}, .number = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
+    if (!system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
+    launches.run(&gpu::Programs::chacha20_stream, ephemeral);
+    megaseal::wipe(&ephemeral, sizeof ephemeral);
+    secrets = {s.secrets, 32};
+    launches.run(&gpu::Programs::x25519_public, gpu::X25519Job{.num = uint32_t(num),
+                                                               .secrets = s.secrets,
+                                                               .secret_stride = 32,
+                                                               .points = nullptr,
+                                                               .point_stride = 0,
+                                                               .out = enc,
+                                                               .status = nullptr,
+                                                               .table = nullptr});
+  }
+  const Strided points = seal ? publics : Strided{enc, 32};
+  launches.run(&gpu::Programs::x25519_shared, gpu::X25519Job{.num = uint32_t(num),
+                                                             .secrets = secrets.base,
+                                                             .secret_stride = uint32_t(secrets.stride),
+                                                             .points = points.base,
+                                                             .point_stride = uint32_t(points.stride),
+                                                             .out = s.dh,
+                                                             .status = b->statuses,
+                                                             .table = nullptr});
+  gpu::ScheduleJob schedule{.num = uint32_t(num),
+                            .key_schedule_context = {},
+                            .psk = shared.psk_len ? s.psk : nullptr,
+                            .psk_len = shared.psk_len,
+                            .dh = s.dh,
+                            .enc = enc,
+                            .recipients = publics.base,
+                            .recipient_stride = uint32_t(publics.stride),
+                            .keys = s.keys,
+                            .nonces = s.nonces,
+                            .exporters = nullptr};
+  std::memcpy(schedule.key_schedule_context, shared.key_schedule_context, sizeof schedule.key_schedule_context);
+  launches.run(&gpu::Programs::hpke_schedule, schedule);
+  launches.run(seal ? &gpu::Programs::chacha20poly1305_seal : &gpu::Programs::chacha20poly1305_open,
+               cipher_job(*b, s.keys, 32, s.nonces, 12));
+  launches.wipe(scratch, s.size);
+  return launches.result();
+}
+
+}  // namespace
+
+void testing::use_cuda_runtime(gpu::Runtime* stand_in) { test_runtime = stand_in; }
+
+}  // namespace megaseal
+
+using namespace megaseal;
+
+extern "C" {
+
+megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
+                                       const uint8_t* nonces, size_t nonce_stride, void* stream) {
+  return no_throw([&] { return aead(true, batch, keys, key_stride, nonces, nonce_stride, stream); });
+}
+
+megaseal_error megaseal_cuda_aead_open(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
+                                       const uint8_t* nonces, size_t nonce_stride, void* stream) {
+  return no_throw([&] { return aead(false, batch, keys, key_stride, nonces, nonce_stride, stream); });
+}
+
+megaseal_error megaseal_cuda_x25519(uint8_t* out, uint8_t* statuses, size_t num_items, const uint8_t* secrets,
+                                    size_t secret_stride, const uint8_t* points, size_t point_stride, void* stream) {
+  if (num_items > 0 && (!points || !statuses)) return MEGASEAL_ERROR_ARGUMENT;
+  return no_throw([&] {
+    return x25519(out, statuses, num_items, {secrets, secret_stride}, {points, point_stride}, stream);
+  });
+}
+
+megaseal_error megaseal_cuda_x25519_public(uint8_t* out, size_t num_items, const uint8_t* secrets,
+                                           size_t secret_stride, void* stream) {
+  return no_throw([&] { return x25519(out, nullptr, num_items, {secrets, secret_stride}, {}, stream); });
+}
+
+size_t megaseal_cuda_hpke_scratch(size_t num_items, const megaseal_hpke_params* params) {
+  return num_items > max_items ? 0 : Scratch(nullptr, num_items, params ? params->psk_len : 0).size;
+}
+
+megaseal_error megaseal_cuda_hpke_seal(const megaseal_cuda_batch* batch, uint8_t* enc,
+                                       const megaseal_hpke_params* params, const uint8_t* recipients,
+                                       size_t recipient_stride, void* scratch, void* stream) {
+  return no_throw(
+      [&] { return hpke(true, batch, enc, params, {}, {recipients, recipient_stride}, scratch, stream); });
+}
+
+megaseal_error megaseal_cuda_hpke_open(const megaseal_cuda_batch* batch, const uint8_t* enc,
+                                       const megaseal_hpke_params* params, const uint8_t* secrets, size_t secret_stride,
+                                       const uint8_t* publics, size_t public_stride, void* scratch, void* stream) {
+  return no_throw([&] {
+    return hpke(false, batch, const_cast<uint8_t*>(enc), params, {secrets, secret_stride}, {publics, public_stride},
+                scratch, stream);
+  });
+}
+
+}  // extern "C"
