@@ -34,6 +34,14 @@
 /// Large functions that the compiler is to keep as one body per instantiation.
 #define MEGASEAL_NOINLINE MEGASEAL_HD __attribute__((noinline))
 
+/// Before a loop of `n` turns that indexes an array kept in registers: unrolled by either compiler.
+#define MEGASEAL_PRAGMA(x) _Pragma(#x)
+#if defined(__CUDACC__)
+#define MEGASEAL_UNROLL(n) MEGASEAL_PRAGMA(unroll n)
+#else
+#define MEGASEAL_UNROLL(n) MEGASEAL_PRAGMA(GCC unroll n)
+#endif
+
 MEGASEAL_KERNELS_BEGIN
 
 using u8 = uint8_t;
