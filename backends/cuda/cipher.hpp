@@ -57,10 +57,13 @@ using ChaChaWord = W32;
 /// The 16 words of block `counter`. Every index is known to the compiler: all of it lives in registers.
 MEGASEAL_INLINE void chacha20_block(u32 (&out)[16], const u32 (&key)[8], u32 counter, const u32 (&tail)[3]) {
   ChaChaWord x[16];
-  MEGASEAL_UNROLL(4) for (int i = 0; i < 4; i++) x[i] = {chacha20_constant(i)};
-  MEGASEAL_UNROLL(8) for (int i = 0; i < 8; i++) x[4 + i] = {key[i]};
+  MEGASEAL_UNROLL(4)
+  for (int i = 0; i < 4; i++) x[i] = {chacha20_constant(i)};
+  MEGASEAL_UNROLL(8)
+  for (int i = 0; i < 8; i++) x[4 + i] = {key[i]};
   x[12] = {counter};
-  MEGASEAL_UNROLL(3) for (int i = 0; i < 3; i++) x[13 + i] = {tail[i]};
+  MEGASEAL_UNROLL(3)
+  for (int i = 0; i < 3; i++) x[13 + i] = {tail[i]};
   chacha20_rounds(x);
   MEGASEAL_UNROLL(16)
   for (int i = 0; i < 16; i++)
@@ -86,7 +89,8 @@ struct StreamProgram {
     if (i >= job.num_blocks) return;
     u32 key[8], stream[16];
     const u32 tail[3] = {job.number, 0, 0};
-    MEGASEAL_UNROLL(8) for (int k = 0; k < 8; k++) key[k] = load_le32(job.key + 4 * k);
+    MEGASEAL_UNROLL(8)
+    for (int k = 0; k < 8; k++) key[k] = load_le32(job.key + 4 * k);
     chacha20_block(stream, key, i, tail);
     u8* out = job.out + 64 * size_t(i);
     MEGASEAL_UNROLL(4)
@@ -178,7 +182,8 @@ struct CipherProgram {
       if constexpr (kGroup == 1) {
         if (!finish(job, span, lane, sum)) zero_text(job, span, 0);
       } else {
-        MEGASEAL_UNROLL(5) for (int i = 0; i < 5; i++) shared.limbs[group][i][in_group] = sum.h[i].v;
+        MEGASEAL_UNROLL(5)
+        for (int i = 0; i < 5; i++) shared.limbs[group][i][in_group] = sum.h[i].v;
       }
     }
     if constexpr (kPhase == 1) {
@@ -221,17 +226,20 @@ struct CipherProgram {
   template <int kFrom>
   static MEGASEAL_INLINE void crypt(u8* out, const u8* in, u64 left, const u32 (&stream)[16], Sum& sum,
                                     const PolyKey<PolyNarrow>& key) {
-    MEGASEAL_UNROLL(4) for (int q = 0; 4 * q + kFrom < 16; q++) {
+    MEGASEAL_UNROLL(4)
+    for (int q = 0; 4 * q + kFrom < 16; q++) {
       if (left <= u64(16 * q)) break;
       const Vec16 text = load16(in + 16 * q);
       Vec16 changed, hashed;
       u32 top = 1;
       if (left >= u64(16 * q + 16)) {
-        MEGASEAL_UNROLL(4) for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[kFrom + 4 * q + i];
+        MEGASEAL_UNROLL(4)
+        for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[kFrom + 4 * q + i];
         hashed = kSeal ? changed : text;
       } else {
         const int bytes = int(left) - 16 * q;
-        MEGASEAL_UNROLL(4) for (int i = 0; i < 4; i++) {
+        MEGASEAL_UNROLL(4)
+        for (int i = 0; i < 4; i++) {
           const u32 mask = first_bytes_mask(bytes - 4 * i);
           changed.w[i] = (text.w[i] ^ stream[kFrom + 4 * q + i]) & mask;
           hashed.w[i] = kSeal ? changed.w[i] : text.w[i] & mask;
@@ -249,7 +257,8 @@ struct CipherProgram {
     for (u32 at = 0; at < len; at += 16) {
       Vec16 x = load16(aad + at);
       if (len - at < 16) {
-        MEGASEAL_UNROLL(4) for (int i = 0; i < 4; i++) x.w[i] &= first_bytes_mask(int(len - at) - 4 * i);
+        MEGASEAL_UNROLL(4)
+        for (int i = 0; i < 4; i++) x.w[i] &= first_bytes_mask(int(len - at) - 4 * i);
       }
       sum.block({x.w[0]}, {x.w[1]}, {x.w[2]}, {x.w[3]}, 1, key);
       if (len - at <= 16) break;  // and no sum beyond 2^32
@@ -261,7 +270,8 @@ struct CipherProgram {
                                         Sum& sum) {
     u32 key[8], tail[3];
     const u8* key_at = job.keys + size_t(lane.item) * job.key_stride;
-    MEGASEAL_UNROLL(8) for (int i = 0; i < 8; i++) key[i] = load4(key_at + 4 * i);
+    MEGASEAL_UNROLL(8)
+    for (int i = 0; i < 8; i++) key[i] = load4(key_at + 4 * i);
     Format::nonce(tail, job.nonces + size_t(lane.item) * job.nonce_stride);
 
     const u8* in = job.in + span.text;
@@ -274,7 +284,8 @@ struct CipherProgram {
       u32 stream[16];
       chacha20_block(stream, key, 0, tail);
       lane.key = poly_key<PolyNarrow>({stream[0]}, {stream[1]}, {stream[2]}, {stream[3]});
-      MEGASEAL_UNROLL(4) for (int i = 0; i < 4; i++) lane.pad[i].v = stream[4 + i];
+      MEGASEAL_UNROLL(4)
+      for (int i = 0; i < 4; i++) lane.pad[i].v = stream[4 + i];
       if (Format::has_aad && in_group == 0) hash_aad(job.aad + span.aad, span.aad_len, sum, lane.key);
       if (!Format::has_aad && in_group == 0 && head != 0) crypt<8>(out, in, head, stream, sum, lane.key);
     }

@@ -158,7 +158,8 @@ MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<Po
   const auto load = [](Field::Elem & out, const PolyNarrow* h, u32 top) __attribute__((always_inline)) {
     u64 l[5];
     Field::split(l, u64(h[1].v) << 32 | h[0].v, u64(h[3].v) << 32 | h[2].v, u64(top));
-    MEGASEAL_UNROLL(5) for (int i = 0; i < 5; i++) out.l[i] = {l[i]};
+    MEGASEAL_UNROLL(5)
+    for (int i = 0; i < 5; i++) out.l[i] = {l[i]};
   };
   const auto times = [](Field::Elem & x, const Field::Elem& y) __attribute__((always_inline)) {
     Field::Sum t = Field::no_sum();
@@ -177,7 +178,8 @@ MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<Po
   load(x, sum.h, sum.h[4].v);
   times(x, power);
   u64 l[5], h0, h1, h2;
-  MEGASEAL_UNROLL(5) for (int i = 0; i < 5; i++) l[i] = x.l[i].v;
+  MEGASEAL_UNROLL(5)
+  for (int i = 0; i < 5; i++) l[i] = x.l[i].v;
   Field::join(h0, h1, h2, l);
   sum.h[0].v = u32(h0), sum.h[1].v = u32(h0 >> 32), sum.h[2].v = u32(h1), sum.h[3].v = u32(h1 >> 32);
   sum.h[4].v = u32(h2);
