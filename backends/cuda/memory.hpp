@@ -33,6 +33,13 @@ MEGASEAL_INLINE u32 load4(const u8* p) {
   return load_le32(static_cast<const u8*>(__builtin_assume_aligned(p, 4)));
 #endif
 }
+MEGASEAL_INLINE void store4(u8* p, u32 x) {
+#if defined(__CUDA_ARCH__)
+  *reinterpret_cast<u32*>(p) = x;
+#else
+  store_le32(static_cast<u8*>(__builtin_assume_aligned(p, 4)), x);
+#endif
+}
 /// The word that keeps the first `n` of four bytes; none for n <= 0, all for n >= 4.
 MEGASEAL_INLINE u32 first_bytes_mask(int n) {
   return n >= 4 ? ~u32(0) : n <= 0 ? 0 : (u32(1) << (8 * n)) - 1;
