@@ -54,6 +54,17 @@ struct ChaChaWord {
 using ChaChaWord = W32;
 #endif
 
+/// The 20 rounds; the loop's own instructions are paid for by four rounds.
+MEGASEAL_INLINE void chacha20_rounds_unrolled(ChaChaWord (&x)[16]) {
+  MEGASEAL_UNROLL(2)
+  for (int i = 0; i < 10; i++) {
+    chacha20_quarter4(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], x[11], x[12], x[13],
+                      x[14], x[15]);
+    chacha20_quarter4(x[0], x[1], x[2], x[3], x[5], x[6], x[7], x[4], x[10], x[11], x[8], x[9], x[15], x[12],
+                      x[13], x[14]);
+  }
+}
+
 /// The 16 words of block `counter`. Every index is known to the compiler: all of it lives in registers.
 MEGASEAL_INLINE void chacha20_block(u32 (&out)[16], const u32 (&key)[8], u32 counter, const u32 (&tail)[3]) {
   ChaChaWord x[16];
@@ -64,7 +75,7 @@ MEGASEAL_INLINE void chacha20_block(u32 (&out)[16], const u32 (&key)[8], u32 cou
   x[12] = {counter};
   MEGASEAL_UNROLL(3)
   for (int i = 0; i < 3; i++) x[13 + i] = {tail[i]};
-  chacha20_rounds(x);
+  chacha20_rounds_unrolled(x);
   MEGASEAL_UNROLL(16)
   for (int i = 0; i < 16; i++)
     out[i] = x[i].v + (i < 4 ? chacha20_constant(i) : i < 12 ? key[i - 4] : i == 12 ? counter : tail[i - 13]);
@@ -132,7 +143,7 @@ struct CipherProgram {
   using Job = CipherPart;
   using Sum = PolySum<PolyNarrow>;
   static constexpr u32 block = 128;
-  static constexpr u32 min_blocks = 6;
+  static constexpr u32 min_blocks = 5;
   static constexpr int phases = kGroup == 1 ? 1 : 3;
   static constexpr u32 groups = block / kGroup;
 
@@ -221,34 +232,53 @@ struct CipherProgram {
     for (u64 at = 16 * in_group; at < span.len; at += 16 * kGroup) store16(out + at, {});
   }
 
-  /// One block's work: words `from` … 15 of the key stream over `left` > 0 bytes of text at `in`. The MAC takes the
-  /// ciphertext; what follows the text becomes zero.
-  template <int kFrom>
-  static MEGASEAL_INLINE void crypt(u8* out, const u8* in, u64 left, const u32 (&stream)[16], Sum& sum,
-                                    const PolyKey<PolyNarrow>& key) {
+  /// A piece of a block, words `kFrom` … of the key stream: the MAC takes the ciphertext.
+  static MEGASEAL_INLINE void crypt16(u8* out, const Vec16& text, const u32* stream, Sum& sum,
+                                      const PolyKey<PolyNarrow>& key) {
+    Vec16 changed;
     MEGASEAL_UNROLL(4)
-    for (int q = 0; 4 * q + kFrom < 16; q++) {
-      if (left <= u64(16 * q)) break;
-      const Vec16 text = load16(in + 16 * q);
-      Vec16 changed, hashed;
-      u32 top = 1;
-      if (left >= u64(16 * q + 16)) {
-        MEGASEAL_UNROLL(4)
-        for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[kFrom + 4 * q + i];
-        hashed = kSeal ? changed : text;
-      } else {
-        const int bytes = int(left) - 16 * q;
-        MEGASEAL_UNROLL(4)
-        for (int i = 0; i < 4; i++) {
-          const u32 mask = first_bytes_mask(bytes - 4 * i);
-          changed.w[i] = (text.w[i] ^ stream[kFrom + 4 * q + i]) & mask;
-          hashed.w[i] = kSeal ? changed.w[i] : text.w[i] & mask;
-          if (!Format::has_aad && bytes / 4 == i) hashed.w[i] |= u32(1) << (8 * (bytes % 4));
-        }
-        if (!Format::has_aad) top = 0;
-      }
-      store16(out + 16 * q, changed);
-      sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, top, key);
+    for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[i];
+    store16(out, changed);
+    const Vec16& hashed = kSeal ? changed : text;
+    sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, 1, key);
+  }
+  /// The last piece of a message, `bytes` < 16 of it: what follows becomes zero.
+  static MEGASEAL_INLINE void crypt_last(u8* out, const Vec16& text, const u32* stream, int bytes, Sum& sum,
+                                         const PolyKey<PolyNarrow>& key) {
+    Vec16 changed, hashed;
+    MEGASEAL_UNROLL(4)
+    for (int i = 0; i < 4; i++) {
+      const u32 mask = first_bytes_mask(bytes - 4 * i);
+      changed.w[i] = (text.w[i] ^ stream[i]) & mask;
+      hashed.w[i] = kSeal ? changed.w[i] : text.w[i] & mask;
+      if (!Format::has_aad && bytes / 4 == i) hashed.w[i] |= u32(1) << (8 * (bytes % 4));
+    }
+    store16(out, changed);
+    sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, Format::has_aad ? 1 : 0, key);
+  }
+  /// The text's pieces, before the rounds that take longer than memory does.
+  template <int kPieces>
+  static MEGASEAL_INLINE void load(Vec16 (&text)[kPieces], const u8* in, u64 left) {
+    MEGASEAL_UNROLL(4)
+    for (int q = 0; q < kPieces; q++) text[q] = left > u64(16 * q) ? load16(in + 16 * q) : Vec16{};
+  }
+  /// The last kPieces pieces of a block over `left` bytes of text.
+  template <int kPieces>
+  static MEGASEAL_INLINE void crypt(u8* out, const Vec16 (&text)[kPieces], u64 left, const u32 (&stream)[16],
+                                    Sum& sum, const PolyKey<PolyNarrow>& key) {
+    constexpr int from = 16 - 4 * kPieces;
+    if (left >= 16 * kPieces) {
+      MEGASEAL_UNROLL(4)
+      for (int q = 0; q < kPieces; q++) crypt16(out + 16 * q, text[q], stream + from + 4 * q, sum, key);
+      return;
+    }
+    MEGASEAL_UNROLL(4)
+    for (int q = 0; q < kPieces; q++) {
+      const int bytes = int(left) - 16 * q;
+      if (bytes >= 16)
+        crypt16(out + 16 * q, text[q], stream + from + 4 * q, sum, key);
+      else if (bytes > 0)
+        crypt_last(out + 16 * q, text[q], stream + from + 4 * q, bytes, sum, key);
     }
   }
 
@@ -287,7 +317,11 @@ struct CipherProgram {
       MEGASEAL_UNROLL(4)
       for (int i = 0; i < 4; i++) lane.pad[i].v = stream[4 + i];
       if (Format::has_aad && in_group == 0) hash_aad(job.aad + span.aad, span.aad_len, sum, lane.key);
-      if (!Format::has_aad && in_group == 0 && head != 0) crypt<8>(out, in, head, stream, sum, lane.key);
+      if (Format::text_in_block0 != 0 && in_group == 0) {
+        Vec16 text[2];
+        load(text, in, head);
+        crypt(out, text, head, stream, sum, lane.key);
+      }
     }
 
     const u32 len = span.len - head, num = len / 64 + (len % 64 != 0);  // blocks from the first on
@@ -296,9 +330,11 @@ struct CipherProgram {
     u32 b = end > each ? end - each : 0;
     in += head + 64 * u64(b), out += head + 64 * u64(b);
     for (u64 left = len - 64 * u64(b); b < end; b++, left -= 64, in += 64, out += 64) {
+      Vec16 text[4];
       u32 stream[16];
+      load(text, in, left);
       chacha20_block(stream, key, b + 1, tail);
-      crypt<0>(out, in, left, stream, sum, lane.key);
+      crypt(out, text, left, stream, sum, lane.key);
     }
     if constexpr (kGroup != 1) {
       const u32 pieces = len / 16 + (len % 16 != 0);
