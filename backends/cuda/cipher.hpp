@@ -258,13 +258,18 @@ struct CipherProgram {
   }
   /// The text's pieces, before the rounds that take longer than memory does.
   template <int kPieces>
-  static MEGASEAL_INLINE void load(Vec16 (&text)[kPieces], const u8* in, u64 left) {
+  static MEGASEAL_INLINE void load(Vec16 (&text)[kPieces], const u8* in, u32 left) {
+    if (left >= 16 * kPieces) {
+      MEGASEAL_UNROLL(4)
+      for (int q = 0; q < kPieces; q++) text[q] = load16(in + 16 * q);
+      return;
+    }
     MEGASEAL_UNROLL(4)
-    for (int q = 0; q < kPieces; q++) text[q] = left > u64(16 * q) ? load16(in + 16 * q) : Vec16{};
+    for (int q = 0; q < kPieces; q++) text[q] = left > u32(16 * q) ? load16(in + 16 * q) : Vec16{};
   }
   /// The last kPieces pieces of a block over `left` bytes of text.
   template <int kPieces>
-  static MEGASEAL_INLINE void crypt(u8* out, const Vec16 (&text)[kPieces], u64 left, const u32 (&stream)[16],
+  static MEGASEAL_INLINE void crypt(u8* out, const Vec16 (&text)[kPieces], u32 left, const u32 (&stream)[16],
                                     Sum& sum, const PolyKey<PolyNarrow>& key) {
     constexpr int from = 16 - 4 * kPieces;
     if (left >= 16 * kPieces) {
@@ -329,7 +334,7 @@ struct CipherProgram {
     const u32 end = num > after ? num - after : 0;
     u32 b = end > each ? end - each : 0;
     in += head + 64 * u64(b), out += head + 64 * u64(b);
-    for (u64 left = len - 64 * u64(b); b < end; b++, left -= 64, in += 64, out += 64) {
+    for (u32 left = len - 64 * b; b < end; b++, left -= 64, in += 64, out += 64) {
       Vec16 text[4];
       u32 stream[16];
       load(text, in, left);
