@@ -7,6 +7,7 @@
 #include "engine/engine.hpp"
 #include "engine/random.hpp"
 #include "engine/secret_memory.hpp"
+#include "engine/tiles.hpp"
 
 namespace megaseal {
 
@@ -33,13 +34,13 @@ class Ephemerals {
     for (uint32_t k = 0; k < num; k++) std::memcpy(out + 32 * size_t(k), fixed_ + 32 * size_t(index[k]), 32);
   }
 
+  bool fixed() const { return fixed_ != nullptr; }
+  /// What fill() would make tile `number`'s secrets from, for who makes them elsewhere. Not where they are fixed.
+  EphemeralSeed seed(uint32_t number, uint8_t* room) const { return {seed_, number, room}; }
+
   /// Fresh ones, whatever is fixed.
   void stretch(const Dispatch& dispatch, uint8_t* out, uint32_t number, uint32_t num) const {
-    uint8_t nonce[12] = {};
-    std::memcpy(nonce, &number, sizeof number);
-    const StreamItem item{.key = seed_, .nonce = nonce, .out = out, .len = uint64_t(num) * 32, .counter = 0};
-    const StreamTile tile{.num = 1, .items = &item};
-    dispatch.chacha20_stream(&tile);
+    make_ephemerals(dispatch, seed(number, out), num);
   }
 
  private:

@@ -92,7 +92,9 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   call.hash(engine, holder->text.data());
   call.clear_exports(view.num_items());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
-    hpke_seal_tile(*w.dispatch, w, call.tile(w, num, secrets, publics), by_table);
+    HpkeTile whole = call.tile(w, num, secrets, publics);
+    whole.seed = w.seed.key ? &w.seed : nullptr;
+    hpke_seal_tile(*w.dispatch, w, whole, by_table);
   };
   // A backend that takes whole tiles does the key agreement its own way.
   PreparedCache* cache = engine->dispatch.hpke_seal ? nullptr : engine->prepared.get();

@@ -38,7 +38,10 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
     const uint32_t num =
         gather_items_at(view, w, begin, end, item_at, [&](uint32_t i, AeadItem&) { return to.status(i); });
     if (num > 0) {
-      ephemerals.fill(d, w.secrets, number, w.index, num);
+      // A device makes them itself.
+      const bool by_seed = device_work == DeviceWork::hpke_seal && w.dispatch->hpke_seal && !ephemerals.fixed();
+      w.seed = by_seed ? ephemerals.seed(number, w.secrets) : EphemeralSeed{};
+      if (!by_seed) ephemerals.fill(d, w.secrets, number, w.index, num);
       const ByTable* by_table = tables(num);
       seal_tile(w, num, Strided{w.secrets, 32}, to.gather(w, num), by_table);
       for (uint32_t k = 0; k < num; k++)

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <cstring>
+
 namespace megaseal {
 namespace {
 
@@ -109,15 +111,26 @@ void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519Pre
   }
 }
 
+void make_ephemerals(const Dispatch& d, const EphemeralSeed& seed, uint32_t num) {
+  uint8_t nonce[12] = {};
+  std::memcpy(nonce, &seed.number, sizeof seed.number);
+  const StreamItem item{
+      .key = seed.key, .nonce = nonce, .out = seed.room, .len = uint64_t(num) * 32, .counter = 0};
+  const StreamTile tile{.num = 1, .items = &item};
+  d.chacha20_stream(&tile);
+}
+
 void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
   if (d.hpke_seal) {
     if (d.hpke_seal(&t)) return;
     if (d.cpu) return hpke_seal_tile(*d.cpu, w, t, by_table);
   }
+  const Strided secrets = t.seed ? Strided{t.seed->room, 32} : t.secrets;
+  if (t.seed) make_ephemerals(d, *t.seed, t.num);
   const X25519Tile ephemeral{
-      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
+      .num = t.num, .secrets = secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
-  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
+  agree(d, w, t.num, secrets, t.recipients, t.status, by_table);
   schedule(d, w, t);
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
 }

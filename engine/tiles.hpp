@@ -8,6 +8,9 @@
 
 namespace megaseal {
 
+/// seed.room ← the secrets of `num` items.
+void make_ephemerals(const Dispatch& dispatch, const EphemeralSeed& seed, uint32_t num);
+
 /// HpkeTile as table.hpp has it; uses w's dh, keys, nonces and survivors. `by_table`: how many of its last items have a
 /// table in w.prepared; null: none.
 void hpke_seal_tile(const Dispatch& dispatch, Workspace& w, const HpkeTile& tile,

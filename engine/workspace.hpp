@@ -42,6 +42,9 @@ class Workspace {
   uint8_t* nonces;     // 24 bytes each
   uint8_t* exporters;  // 32 bytes each
 
+  /// Of the tile, where its secrets are made by who seals it; else null within.
+  EphemeralSeed seed{};
+
   /// Labelled exporter contexts; grows to what was reserved and stays.
   std::vector<uint8_t> text;
 

@@ -146,6 +146,14 @@ struct HpkeScheduleTile {
   uint8_t* exporters;  // num * 32 bytes, or null: the exporter secrets are not computed
 };
 
+/// Ephemeral secrets that are still to be made: ChaCha20's stream under `key` with nonce `number` (little endian, then
+/// zeros), from block 0 on (RFC 8439 §2.4), 32 bytes an item.
+struct EphemeralSeed {
+  const uint8_t* key;  // 32 bytes
+  uint32_t number;
+  uint8_t* room;  // num * 32 bytes: who makes the secrets outside a device puts them here
+};
+
 /// A whole single-shot HPKE tile, for backends that keep it to themselves (a GPU). `items` name everything
 /// but key and nonce, which are derived; a low-order item is reported and neither sealed nor opened.
 struct HpkeTile {
@@ -157,6 +165,7 @@ struct HpkeTile {
   AeadItem* items;
   uint8_t* exporters;  // num * 32 bytes, or null
   uint8_t* status;
+  const EphemeralSeed* seed = nullptr;  // seal: `secrets` is not set yet, this is what it comes from
 };
 
 /// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has
