@@ -84,6 +84,7 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
     d.tile_items = std::max(d.tile_items, t.tile_items);       \
   }
   MEGASEAL_SLOTS(X)
+  MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   const int needed[] = {
       chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open, hchacha20,

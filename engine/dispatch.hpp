@@ -31,6 +31,9 @@ struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)
 #undef X
+#define X(slot, Tile) uint32_t (*slot)(const Tile*) = nullptr;
+  MEGASEAL_WHOLE_SLOTS(X)
+#undef X
   /// The slots of SHA-256 for tiles of fewer messages, where another backend is faster than the one above. 0: nowhere.
   uint32_t few_hashed_below = 0;
   void (*few_extracted)(const HkdfExtractTile*) = nullptr;

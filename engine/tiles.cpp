@@ -98,6 +98,19 @@ void salsa_open(const AeadTile& tile) {
   }
 }
 
+// The items from number `done` on.
+HpkeTile rest_of(const HpkeTile& t, uint32_t done) {
+  const auto from = [&](Strided s) { return Strided{s.base + done * s.stride, s.stride}; };
+  return {.num = t.num - done,
+          .shared = t.shared,
+          .secrets = from(t.secrets),
+          .recipients = from(t.recipients),
+          .enc = t.enc + 32 * size_t(done),
+          .items = t.items + done,
+          .exporters = t.exporters ? t.exporters + 32 * size_t(done) : nullptr,
+          .status = t.status + done};
+}
+
 }  // namespace
 
 void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519PreparedItem* items) {
@@ -109,8 +122,10 @@ void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519Pre
   }
 }
 
-void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
-  if (d.hpke_seal) return d.hpke_seal(&t);
+void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole, const ByTable* by_table) {
+  const uint32_t done = d.hpke_seal ? d.hpke_seal(&whole) : 0;
+  if (done == whole.num) return;
+  const HpkeTile t = rest_of(whole, done);
   const X25519Tile ephemeral{
       .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
@@ -119,8 +134,10 @@ void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const By
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
 }
 
-void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
-  if (d.hpke_open) return d.hpke_open(&t);
+void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole) {
+  const uint32_t done = d.hpke_open ? d.hpke_open(&whole) : 0;
+  if (done == whole.num) return;
+  const HpkeTile t = rest_of(whole, done);
   const X25519Tile shared{
       .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
   d.x25519_shared(&shared);
