@@ -34,7 +34,7 @@ struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)
 #undef X
-#define X(slot, Tile) bool (*slot)(const Tile*) = nullptr;
+#define X(slot, Tile) uint32_t (*slot)(const Tile*) = nullptr;
   MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   /// The slots of SHA-256 for tiles of fewer messages, where another backend is faster than the one above. 0: nowhere.
@@ -56,7 +56,7 @@ struct Dispatch {
   const PreparedCosts* prepared_costs = nullptr;
   uint32_t lanes = 1;
   uint32_t tile_items = 1;
-  /// Of a device: who does the whole tiles that it does not. Null elsewhere.
+  /// Of a device: who does what it leaves of whole tiles. Null elsewhere.
   const Dispatch* cpu = nullptr;
   /// Who serves each public operation, as megaseal_backend_name gives it; "" for one that nobody offers.
   std::array<std::string, MEGASEAL_OP_COUNT_> names;

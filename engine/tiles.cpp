@@ -100,6 +100,24 @@ void salsa_open(const AeadTile& tile) {
   }
 }
 
+// The items from number `done` on, their ephemeral secrets made if that was left to whoever does the tile.
+HpkeTile rest_of(const Dispatch& d, const HpkeTile& t, uint32_t done) {
+  Strided secrets = t.secrets;
+  if (t.seed) {
+    make_ephemerals(d, *t.seed, t.num);
+    secrets = {t.seed->room, 32};
+  }
+  const auto from = [&](Strided s) { return Strided{s.base + done * s.stride, s.stride}; };
+  return {.num = t.num - done,
+          .shared = t.shared,
+          .secrets = from(secrets),
+          .recipients = from(t.recipients),
+          .enc = t.enc + 32 * size_t(done),
+          .items = t.items + done,
+          .exporters = t.exporters ? t.exporters + 32 * size_t(done) : nullptr,
+          .status = t.status + done};
+}
+
 }  // namespace
 
 void shared_by_table(const Dispatch& d, const ByTable& by_table, const X25519PreparedItem* items) {
@@ -120,26 +138,25 @@ void make_ephemerals(const Dispatch& d, const EphemeralSeed& seed, uint32_t num)
   d.chacha20_stream(&tile);
 }
 
-void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
-  if (d.hpke_seal) {
-    if (d.hpke_seal(&t)) return;
-    if (d.cpu) return hpke_seal_tile(*d.cpu, w, t, by_table);
-  }
-  const Strided secrets = t.seed ? Strided{t.seed->room, 32} : t.secrets;
-  if (t.seed) make_ephemerals(d, *t.seed, t.num);
+void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole, const ByTable* by_table) {
+  const uint32_t done = d.hpke_seal ? d.hpke_seal(&whole) : 0;
+  if (done == whole.num) return;
+  const HpkeTile t = rest_of(d, whole, done);
+  // What a device leaves is not for its own slots.
+  if (d.hpke_seal && d.cpu) return hpke_seal_tile(*d.cpu, w, t, nullptr);
   const X25519Tile ephemeral{
-      .num = t.num, .secrets = secrets, .points = {}, .out = t.enc, .status = nullptr};
+      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
   d.x25519_public(&ephemeral);
-  agree(d, w, t.num, secrets, t.recipients, t.status, by_table);
+  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
   schedule(d, w, t);
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
 }
 
-void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& t) {
-  if (d.hpke_open) {
-    if (d.hpke_open(&t)) return;
-    if (d.cpu) return hpke_open_tile(*d.cpu, w, t);
-  }
+void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole) {
+  const uint32_t done = d.hpke_open ? d.hpke_open(&whole) : 0;
+  if (done == whole.num) return;
+  const HpkeTile t = rest_of(d, whole, done);
+  if (d.hpke_open && d.cpu) return hpke_open_tile(*d.cpu, w, t);
   const X25519Tile shared{
       .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
   d.x25519_shared(&shared);

@@ -169,8 +169,7 @@ struct HpkeTile {
 };
 
 /// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has
-/// it; null means "not offered here". A missing hpke_seal or hpke_open is composed from the other slots, tile
-/// by tile.
+/// it; null means "not offered here".
 #define MEGASEAL_SLOTS(X)                 \
   X(chacha20poly1305_seal, AeadTile)      \
   X(chacha20poly1305_open, AeadTile)      \
@@ -185,7 +184,8 @@ struct HpkeTile {
   X(hkdf_expand, HkdfExpandTile)          \
   X(hpke_schedule, HpkeScheduleTile)
 
-/// Whole tiles. They return whether they did it; if not, they have changed nothing that matters, and the tile is composed.
+/// Whole tiles. They return how many of the tile's first items were done; the rest, untouched, is the engine's to compose
+/// of the slots above, as all of it is where the slot is missing.
 #define MEGASEAL_WHOLE_SLOTS(X) \
   X(hpke_seal, HpkeTile)        \
   X(hpke_open, HpkeTile)
@@ -204,7 +204,7 @@ struct KernelTable {
   MEGASEAL_SLOTS(X)
   MEGASEAL_PREPARED_SLOTS(X)
 #undef X
-#define X(slot, Tile) bool (*slot)(const Tile*);
+#define X(slot, Tile) uint32_t (*slot)(const Tile*);
   MEGASEAL_WHOLE_SLOTS(X)
 #undef X
   uint32_t prepared_bytes[x25519_prepared_sizes];  // of a table, by size; rising, multiples of 64

@@ -34,15 +34,17 @@ struct Fake {
     for (uint64_t seen = largest; seen < num && !largest.compare_exchange_weak(seen, num);) {
     }
   }
-  static bool whole(void (*compose)(const Dispatch&, Workspace&, const HpkeTile&), const HpkeTile* tile) {
+  static uint32_t whole(void (*compose)(const Dispatch&, Workspace&, const HpkeTile&), const HpkeTile* tile) {
+    HpkeTile done = *tile;
     if (!does_whole_tiles) {
       undone++;
-      return false;
+      done.num = tile->num / 3;  // the rest is left to the CPU
+    } else {
+      count(tile->num);
     }
-    count(tile->num);
     Workspace w(tile->num);
-    compose(*process_dispatch(), w, *tile);
-    return true;
+    if (done.num > 0) compose(*process_dispatch(), w, done);
+    return done.num;
   }
 
   static constexpr uint32_t tile_items = 40;

@@ -63,29 +63,18 @@ Dispatch scalar_slots() {
 namespace sound {
 #define X(slot, Tile) \
   void slot(const Tile* tile) { scalar_table.slot(tile); }
-X(chacha20poly1305_seal, AeadTile)
-X(chacha20poly1305_open, AeadTile)
-X(secretbox_seal, AeadTile)
-X(secretbox_open, AeadTile)
-X(hchacha20, HChaCha20Tile)
-X(sealedbox_nonces, SealedBoxNonceTile)
-X(chacha20_stream, StreamTile)
-X(x25519_shared, X25519Tile)
-X(x25519_public, X25519Tile)
-X(hkdf_extract, HkdfExtractTile)
-X(hkdf_expand, HkdfExpandTile)
-X(hpke_schedule, HpkeScheduleTile)
+MEGASEAL_SLOTS(X)
 MEGASEAL_PREPARED_SLOTS(X)
 #undef X
-bool hpke_seal(const HpkeTile* tile) {
+uint32_t hpke_seal(const HpkeTile* tile) {
   Workspace workspace(tile->num);
   hpke_seal_tile(scalar_slots(), workspace, *tile);
-  return true;
+  return tile->num;
 }
-bool hpke_open(const HpkeTile* tile) {
+uint32_t hpke_open(const HpkeTile* tile) {
   Workspace workspace(tile->num);
   hpke_open_tile(scalar_slots(), workspace, *tile);
-  return true;
+  return tile->num;
 }
 }  // namespace sound
 
@@ -98,11 +87,11 @@ namespace broken {
 MEGASEAL_SLOTS(X)
 MEGASEAL_PREPARED_SLOTS(X)
 #undef X
-#define X(slot, Tile)                     \
-  bool slot(const Tile* tile) {           \
-    const bool done = sound::slot(tile);  \
-    spoil(*tile);                         \
-    return done;                          \
+#define X(slot, Tile)               \
+  uint32_t slot(const Tile* tile) { \
+    sound::slot(tile);              \
+    spoil(*tile);                   \
+    return tile->num;               \
   }
 MEGASEAL_WHOLE_SLOTS(X)
 #undef X
@@ -115,8 +104,8 @@ KernelTable sound_table() {
   table.tile_items = 64;
 #define X(slot, Tile) table.slot = sound::slot;
   MEGASEAL_SLOTS(X)
-  MEGASEAL_PREPARED_SLOTS(X)
   MEGASEAL_WHOLE_SLOTS(X)
+  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
   std::copy_n(scalar_table.prepared_bytes, x25519_prepared_sizes, table.prepared_bytes);
   return table;
@@ -128,7 +117,7 @@ struct Planted {
 };
 const Planted planted[] = {
 #define X(slot, Tile) {#slot, [](KernelTable& table) { table.slot = broken::slot; }},
-    MEGASEAL_SLOTS(X) MEGASEAL_PREPARED_SLOTS(X) MEGASEAL_WHOLE_SLOTS(X)
+    MEGASEAL_SLOTS(X) MEGASEAL_WHOLE_SLOTS(X) MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 };
 

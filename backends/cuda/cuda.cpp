@@ -1,0 +1,153 @@
+#include "backends/cuda/cuda.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "backends/cuda/tiles.hpp"
+#include "backends/registry.hpp"
+
+namespace megaseal {
+namespace gpu {
+namespace {
+
+// What belongs to the process. Never destroyed: at its end the driver may be gone before us, and no secret stays in a slot
+// beyond the call that brought it.
+struct Process {
+  std::mutex mutex;
+  DeviceOptions options;
+  Runtime* runtime = default_runtime();
+  std::unique_ptr<Devices> owner;
+  std::atomic<Devices*> devices{nullptr};  // null: not started
+  std::deque<KernelTable> fallbacks;       // every one that was set: a call may still use it
+  std::atomic<const KernelTable*> cpu{&scalar_table};
+};
+Process& process() {
+  static Process* const p = new Process;
+  return *p;
+}
+
+constexpr char without_toolkit[] = "built without the CUDA toolkit";
+
+// Started if need be; null in builds without the toolkit.
+Devices* started() {
+  Process& p = process();
+  if (Devices* d = p.devices.load(std::memory_order_acquire)) return d;
+  const std::lock_guard lock(p.mutex);
+  if (!p.owner && p.runtime) {
+    p.owner = std::make_unique<Devices>(*p.runtime, p.options);
+    p.devices.store(p.owner.get(), std::memory_order_release);
+  }
+  return p.owner.get();
+}
+
+const KernelTable& cpu() { return *process().cpu.load(std::memory_order_acquire); }
+
+template <Cipher kCipher>
+void seal_slot(const AeadTile* tile) {
+  if (Devices* d = started()) return seal(*d, cpu(), kCipher, *tile);
+  (kCipher == Cipher::secretbox ? cpu().secretbox_seal : cpu().chacha20poly1305_seal)(tile);
+}
+template <Cipher kCipher>
+void open_slot(const AeadTile* tile) {
+  if (Devices* d = started()) return open(*d, cpu(), kCipher, *tile);
+  (kCipher == Cipher::secretbox ? cpu().secretbox_open : cpu().chacha20poly1305_open)(tile);
+}
+void x25519_shared_slot(const X25519Tile* tile) {
+  if (Devices* d = started()) return x25519_shared(*d, cpu(), *tile);
+  cpu().x25519_shared(tile);
+}
+void x25519_public_slot(const X25519Tile* tile) {
+  if (Devices* d = started()) return x25519_public(*d, cpu(), *tile);
+  cpu().x25519_public(tile);
+}
+uint32_t hpke_seal_slot(const HpkeTile* tile) {
+  Devices* const d = started();
+  return d ? hpke_seal(*d, *tile) : 0;
+}
+uint32_t hpke_open_slot(const HpkeTile* tile) {
+  Devices* const d = started();
+  return d ? hpke_open(*d, *tile) : 0;
+}
+
+}  // namespace
+
+const char* unavailable() {
+  Devices* const d = started();
+  return d ? d->unavailable() : without_toolkit;
+}
+
+bool idle() {
+  Devices* const d = process().devices.load(std::memory_order_acquire);
+  return d && d->idle();
+}
+
+void set_fallback(const KernelTable& table) {
+  Process& p = process();
+  const std::lock_guard lock(p.mutex);
+  KernelTable& t = p.fallbacks.emplace_back(table);
+#define X(slot, Tile) \
+  if (!t.slot) t.slot = scalar_table.slot;
+  MEGASEAL_SLOTS(X)
+#undef X
+  p.cpu.store(&t, std::memory_order_release);
+}
+
+bool set_options(const DeviceOptions& options) {
+  Process& p = process();
+  const std::lock_guard lock(p.mutex);
+  if (p.owner) return false;
+  p.options = options;
+  return true;
+}
+
+DeviceStatus report() {
+  if (Devices* d = process().devices.load(std::memory_order_acquire)) return d->status();
+  DeviceStatus none;
+  std::snprintf(none.put_aside, sizeof none.put_aside, "%s", process().runtime ? "not started" : without_toolkit);
+  return none;
+}
+
+uint64_t max_bytes() {
+  Process& p = process();
+  const std::lock_guard lock(p.mutex);
+  return p.options.max_bytes;
+}
+
+void use_runtime(Runtime* runtime, const DeviceOptions& options) {
+  Process& p = process();
+  const std::lock_guard lock(p.mutex);
+  p.devices.store(nullptr, std::memory_order_release);
+  p.owner.reset();
+  p.runtime = runtime ? runtime : default_runtime();
+  p.options = options;
+}
+
+}  // namespace gpu
+
+const KernelTable cuda_table = {
+    .name = "cuda",
+    .lanes = 128,
+    .tile_items = 65536,
+    .chacha20poly1305_seal = gpu::seal_slot<gpu::Cipher::chacha20poly1305>,
+    .chacha20poly1305_open = gpu::open_slot<gpu::Cipher::chacha20poly1305>,
+    .secretbox_seal = gpu::seal_slot<gpu::Cipher::secretbox>,
+    .secretbox_open = gpu::open_slot<gpu::Cipher::secretbox>,
+    .hchacha20 = nullptr,
+    .sealedbox_nonces = nullptr,
+    .chacha20_stream = nullptr,
+    .x25519_shared = gpu::x25519_shared_slot,
+    .x25519_public = gpu::x25519_public_slot,
+    .hkdf_extract = nullptr,
+    .hkdf_expand = nullptr,
+    .hpke_schedule = nullptr,
+    .hpke_seal = gpu::hpke_seal_slot,
+    .hpke_open = gpu::hpke_open_slot,
+    .x25519_prepare = nullptr,
+    .x25519_prepared = nullptr,
+    .prepared_bytes = {},
+};
+
+}  // namespace megaseal

@@ -1,0 +1,36 @@
+// The CUDA backend: a table like any other's, and what can be asked of the devices behind it.
+#pragma once
+#include "backends/cuda/device.hpp"
+#include "kernels/table.hpp"
+
+namespace megaseal {
+
+/// What the devices do not do of the slots with void results, the CPU does (set_fallback); hpke_seal and hpke_open leave
+/// it to the engine. May be called before unavailable(), and where no device can be used.
+extern const KernelTable cuda_table;
+
+namespace gpu {
+
+/// Why the backend cannot run, or no longer: "no CUDA device". Null while it can. The first call starts the driver, which
+/// may take a second.
+const char* unavailable();
+
+/// Whether a tile would be begun at once, instead of waiting for others to end. Starts nothing.
+bool idle();
+
+/// Who does what the devices do not; slots it lacks are scalar's. The table is copied.
+void set_fallback(const KernelTable& cpu);
+
+/// Before the devices are started, i.e. before unavailable() or a slot is first called; false: too late.
+bool set_options(const DeviceOptions& options);
+
+/// All devices together. Starts nothing.
+DeviceStatus report();
+/// The most memory that all slots may take, pinned and on devices together.
+uint64_t max_bytes();
+
+/// For tests: from now on with this runtime (null: this build's own). Nobody may be in a call.
+void use_runtime(Runtime* runtime, const DeviceOptions& options);
+
+}  // namespace gpu
+}  // namespace megaseal
