@@ -34,6 +34,14 @@
 /// Large functions that the compiler is to keep as one body per instantiation.
 #define MEGASEAL_NOINLINE MEGASEAL_HD __attribute__((noinline))
 
+/// Before a loop of `n` turns that indexes an array kept in registers: unrolled by either compiler.
+#define MEGASEAL_PRAGMA(x) _Pragma(#x)
+#if defined(__CUDACC__)
+#define MEGASEAL_UNROLL(n) MEGASEAL_PRAGMA(unroll n)
+#else
+#define MEGASEAL_UNROLL(n) MEGASEAL_PRAGMA(GCC unroll n)
+#endif
+
 MEGASEAL_KERNELS_BEGIN
 
 using u8 = uint8_t;
@@ -95,7 +103,14 @@ MEGASEAL_INLINE u64 load_le64(const u8* p) {
 }
 MEGASEAL_INLINE void store_le32(u8* p, u32 x) { copy_bytes(p, &x, 4); }
 MEGASEAL_INLINE void store_le64(u8* p, u64 x) { copy_bytes(p, &x, 8); }
-MEGASEAL_INLINE u32 load_be32(const u8* p) { return __builtin_bswap32(load_le32(p)); }
-MEGASEAL_INLINE void store_be32(u8* p, u32 x) { store_le32(p, __builtin_bswap32(x)); }
+MEGASEAL_INLINE u32 reverse_bytes(u32 x) {
+#if defined(__CUDA_ARCH__)
+  return __byte_perm(x, 0, 0x0123);
+#else
+  return __builtin_bswap32(x);
+#endif
+}
+MEGASEAL_INLINE u32 load_be32(const u8* p) { return reverse_bytes(load_le32(p)); }
+MEGASEAL_INLINE void store_be32(u8* p, u32 x) { store_le32(p, reverse_bytes(x)); }
 
 MEGASEAL_KERNELS_END

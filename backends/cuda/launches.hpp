@@ -1,0 +1,14 @@
+// The launch functions of the device's programs. Each returns 0, or the runtime's error.
+#pragma once
+#include "backends/cuda/programs.hpp"
+
+namespace megaseal::gpu::device {
+
+int launch_chacha20_stream(const StreamJob&, Stream);
+int launch_hpke_schedule(const ScheduleJob&, Stream);
+int launch_chacha20poly1305_seal(const CipherJob&, Stream);
+int launch_chacha20poly1305_open(const CipherJob&, Stream);
+int launch_secretbox_seal(const CipherJob&, Stream);
+int launch_secretbox_open(const CipherJob&, Stream);
+
+}  // namespace megaseal::gpu::device

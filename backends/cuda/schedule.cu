@@ -1,0 +1,16 @@
+#define MEGASEAL_ISA cuda
+#include "backends/cuda/schedule.hpp"
+#include "backends/cuda/kernel.cuh"
+#include "backends/cuda/launches.hpp"
+
+namespace megaseal::gpu::device {
+
+int launch_hpke_schedule(const ScheduleJob& job, Stream stream) {
+  using Program = cuda::ScheduleProgram;
+  if (job.num == 0) return 0;
+  const Program::Job prepared = cuda::prepare_schedule(job);
+  cuda::kernel<Program><<<Program::num_blocks(prepared), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(prepared);
+  return int(cudaGetLastError());
+}
+
+}  // namespace megaseal::gpu::device

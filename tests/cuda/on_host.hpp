@@ -1,0 +1,15 @@
+// The same programs as backends/cuda/launches.hpp, run on the host lane by lane. What a job points to is the host's memory;
+// streams are ignored, and all is done on return.
+#pragma once
+#include "backends/cuda/programs.hpp"
+
+namespace megaseal::gpu::on_host {
+
+int launch_chacha20_stream(const StreamJob&, Stream);
+int launch_hpke_schedule(const ScheduleJob&, Stream);
+int launch_chacha20poly1305_seal(const CipherJob&, Stream);
+int launch_chacha20poly1305_open(const CipherJob&, Stream);
+int launch_secretbox_seal(const CipherJob&, Stream);
+int launch_secretbox_open(const CipherJob&, Stream);
+
+}  // namespace megaseal::gpu::on_host

@@ -1,0 +1,14 @@
+#define MEGASEAL_ISA cuda
+#include "backends/cuda/schedule.hpp"
+#include "tests/cuda/on_host.hpp"
+
+namespace megaseal::gpu::on_host {
+
+int launch_hpke_schedule(const ScheduleJob& job, Stream) {
+  using Program = cuda::ScheduleProgram;
+  const Program::Job prepared = cuda::prepare_schedule(job);
+  cuda::run_on_host<Program>(prepared, Program::num_blocks(prepared));
+  return 0;
+}
+
+}  // namespace megaseal::gpu::on_host
