@@ -12,6 +12,7 @@ namespace megaseal {
 #define MEGASEAL_BACKEND(name) extern const KernelTable name##_table;
 #include "backends/backends.def"
 #undef MEGASEAL_BACKEND
+extern const DeviceBackend cuda_device;
 
 /// A row of backends.def as this build has it.
 struct BackendRow {

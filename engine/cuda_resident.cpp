@@ -128,11 +128,11 @@ megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secre
 }
 
 // What HPKE's programs hand to one another, one array after the other in the caller's scratch.
-struct Scratch {
+struct Arrays {
   uint8_t *secrets, *dh, *keys, *nonces, *psk;
   size_t size;
 
-  Scratch(void* base, size_t num, size_t psk_len) : size(0) {
+  Arrays(void* base, size_t num, size_t psk_len) : size(0) {
     auto* const b = static_cast<uint8_t*>(base);
     const auto take = [&](size_t len) {
       uint8_t* const at = b ? b + size : nullptr;
@@ -163,7 +163,7 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, c
   if (!launches.can_run() || !cpu) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
 
   const size_t num = b->num_items;
-  const Scratch s(scratch, num, p.psk_len);
+  const Arrays s(scratch, num, p.psk_len);
   std::vector<uint8_t> text(hash_params_text_len(p));
   const HpkeShared shared = hash_params(*cpu, HpkeEmptyHashes(*cpu), p, text.data());
   launches.zero(b->statuses, num);
@@ -245,7 +245,7 @@ megaseal_error megaseal_cuda_x25519_public(uint8_t* out, size_t num_items, const
 }
 
 size_t megaseal_cuda_hpke_scratch(size_t num_items, const megaseal_hpke_params* params) {
-  return num_items > max_items ? 0 : Scratch(nullptr, num_items, params ? params->psk_len : 0).size;
+  return num_items > max_items ? 0 : Arrays(nullptr, num_items, params ? params->psk_len : 0).size;
 }
 
 megaseal_error megaseal_cuda_hpke_seal(const megaseal_cuda_batch* batch, uint8_t* enc,

@@ -8,6 +8,10 @@
 #include "engine/device_costs.hpp"
 #include "megaseal/megaseal.h"
 
+namespace megaseal::gpu {
+class Runtime;
+}
+
 namespace megaseal::testing {
 
 /// megaseal_hpke_seal_batch with the ephemeral secrets given, 32 bytes per item.
@@ -37,5 +41,8 @@ megaseal_error engine_create(megaseal_engine** out_engine, const megaseal_engine
 /// itself which batches it gets.
 megaseal_error engine_create_beside(megaseal_engine** out_engine, const megaseal_engine_options* options,
                                     const BackendRow& device, const DeviceCosts& costs);
+
+/// megaseal_cuda.h on another runtime from now on; null: on this build's own.
+void use_cuda_runtime(gpu::Runtime* runtime);
 
 }  // namespace megaseal::testing

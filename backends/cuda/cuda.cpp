@@ -125,7 +125,35 @@ void use_runtime(Runtime* runtime, const DeviceOptions& options) {
   p.options = options;
 }
 
+namespace {
+
+DeviceReport report_to_engine() {
+  const DeviceStatus s = report();
+  return {.machine = s.name,
+          .put_aside = s.put_aside,
+          .pinned_bytes = s.pinned_bytes,
+          .device_bytes = s.device_bytes,
+          .max_bytes = max_bytes(),
+          .num_tiles = s.num_pieces,
+          .num_faults = s.num_faults,
+          .num_slots = s.num_slots,
+          .num_abandoned = s.num_abandoned};
+}
+
+}  // namespace
 }  // namespace gpu
+
+const DeviceBackend cuda_device = {
+    .start =
+        [] {
+          const char* why = gpu::unavailable();
+          return std::string(why ? why : "");
+        },
+    .idle = gpu::idle,
+    .limit_memory = [](uint64_t bytes) { (void)gpu::set_options({.max_bytes = bytes}); },
+    .leave_to = gpu::set_fallback,
+    .report = gpu::report_to_engine,
+};
 
 const KernelTable cuda_table = {
     .name = "cuda",
@@ -143,10 +171,10 @@ const KernelTable cuda_table = {
     .hkdf_extract = nullptr,
     .hkdf_expand = nullptr,
     .hpke_schedule = nullptr,
-    .hpke_seal = gpu::hpke_seal_slot,
-    .hpke_open = gpu::hpke_open_slot,
     .x25519_prepare = nullptr,
     .x25519_prepared = nullptr,
+    .hpke_seal = gpu::hpke_seal_slot,
+    .hpke_open = gpu::hpke_open_slot,
     .prepared_bytes = {},
 };
 
