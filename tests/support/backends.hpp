@@ -1,4 +1,4 @@
-// Tests that run once per row of backends.def, each under its backend's name. A backend that this machine cannot run is
+// Tests that run once per row of backends.def and for the stand-in (stand_in.hpp), each under its backend's name. A backend that this machine cannot run is
 // skipped by name; one whose self-test failed is run all the same, so that the tests say what is wrong with it.
 #pragma once
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 
 #include "backends/registry.hpp"
 #include "megaseal/megaseal.h"
+#include "tests/support/stand_in.hpp"
 
 namespace megaseal {
 inline void PrintTo(const BackendRow* row, std::ostream* out) { *out << row->name; }
@@ -18,6 +19,7 @@ namespace megaseal::test {
 inline std::vector<const BackendRow*> all_backends() {
   std::vector<const BackendRow*> out;
   for (const BackendRow& row : backend_rows()) out.push_back(&row);
+  out.push_back(&stand_in_row());
   return out;
 }
 
@@ -50,6 +52,11 @@ class BackendTest : public ::testing::TestWithParam<const BackendRow*> {
   void SetUp() override {
     const BackendRow& row = *GetParam();
     RecordProperty("backend", row.name);
+    use_stand_in(row.name == stand_in_name);
+    if (row.name == stand_in_name) {
+      ASSERT_EQ(row.device->start(), "");
+      return;
+    }
     if (!row.table) GTEST_SKIP() << row.name << " is left out of this build";
     if (!runs_here(row)) GTEST_SKIP() << row.name << " cannot run here: " << backend_info(row.name).reason;
     ASSERT_STREQ(row.table->name, row.name) << "another backend's table runs under this name";
@@ -62,7 +69,7 @@ inline std::string backend_test_name(const ::testing::TestParamInfo<const Backen
   return info.param->name;
 }
 
-/// Instantiates a suite for every row of backends.def.
+/// Instantiates a suite for every row of backends.def, and the stand-in.
 #define MEGASEAL_ON_EVERY_BACKEND(Suite)                                                           \
   INSTANTIATE_TEST_SUITE_P(Backends, Suite, ::testing::ValuesIn(::megaseal::test::all_backends()), \
                            ::megaseal::test::backend_test_name)

@@ -7,6 +7,7 @@
 #include "engine/testing.hpp"
 #include "megaseal/megaseal.h"
 #include "tests/support/bytes.hpp"
+#include "tests/support/stand_in.hpp"
 
 namespace megaseal::test {
 
@@ -34,7 +35,12 @@ inline Engine make_engine(const std::string& backend = "", uint32_t num_threads 
   options.backend = backend.c_str();
   options.num_threads = num_threads;
   megaseal_engine* engine = nullptr;
-  throw_on(megaseal_engine_create(&engine, &options), "megaseal_engine_create");
+  if (backend == stand_in_name) {
+    const BackendRow rows[] = {stand_in_row(), backend_rows().back()};
+    throw_on(testing::engine_create(&engine, &options, rows), "engine_create");
+  } else {
+    throw_on(megaseal_engine_create(&engine, &options), "megaseal_engine_create");
+  }
   return Engine(engine);
 }
 

@@ -1,0 +1,122 @@
+#include "tests/cuda/reference_programs.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "backends/registry.hpp"
+
+namespace megaseal::test {
+namespace {
+
+using namespace gpu;
+
+// A job that breaks jobs.hpp's word is a mistake of whoever packed it, and no fault that may be mended in silence.
+void require(bool fine, const char* what) {
+  if (fine) return;
+  std::fprintf(stderr, "a job is wrong: %s\n", what);
+  std::abort();
+}
+void require_aligned(const void* p) { require(uintptr_t(p) % 16 == 0, "a pointer is not aligned"); }
+
+int stream(const StreamJob& job, Stream) {
+  const uint8_t nonce[12] = {uint8_t(job.number), uint8_t(job.number >> 8), uint8_t(job.number >> 16),
+                             uint8_t(job.number >> 24)};
+  const StreamItem item{
+      .key = job.key, .nonce = nonce, .out = job.out, .len = 64 * uint64_t(job.num_blocks), .counter = 0};
+  const StreamTile tile{.num = 1, .items = &item};
+  scalar_table.chacha20_stream(&tile);
+  return 0;
+}
+
+int shared(const X25519Job& job, Stream) {
+  for (const void* p : {job.secrets, job.points, static_cast<const uint8_t*>(job.out)}) require_aligned(p);
+  const X25519Tile tile{.num = job.num,
+                        .secrets = {job.secrets, job.secret_stride},
+                        .points = {job.points, job.point_stride},
+                        .out = job.out,
+                        .status = job.status};
+  scalar_table.x25519_shared(&tile);
+  return 0;
+}
+int publics(const X25519Job& job, Stream) {
+  require(!job.points && !job.status, "public keys with points");
+  const X25519Tile tile{.num = job.num,
+                        .secrets = {job.secrets, job.secret_stride},
+                        .points = {},
+                        .out = job.out,
+                        .status = nullptr};
+  scalar_table.x25519_public(&tile);
+  return 0;
+}
+
+int schedule(const ScheduleJob& job, Stream) {
+  for (const void* p : {job.dh, job.enc, job.recipients}) require_aligned(p);
+  HpkeShared all{.key_schedule_context = {}, .psk = job.psk, .psk_len = job.psk_len};
+  std::memcpy(all.key_schedule_context, job.key_schedule_context, sizeof all.key_schedule_context);
+  const HpkeScheduleTile tile{.num = job.num,
+                              .shared = &all,
+                              .dh = job.dh,
+                              .enc = job.enc,
+                              .recipients = {job.recipients, job.recipient_stride},
+                              .keys = job.keys,
+                              .nonces = job.nonces,
+                              .exporters = job.exporters};
+  scalar_table.hpke_schedule(&tile);
+  return 0;
+}
+
+template <void (*KernelTable::*kSlot)(const AeadTile*), bool kSeal>
+int cipher(const CipherJob& job, Stream) {
+  for (const void* p : {job.keys, job.nonces, job.aad, job.in, static_cast<const uint8_t*>(job.tags)}) require_aligned(p);
+  std::vector<bool> seen(job.num);
+  uint64_t longest = ~uint64_t(0);
+  for (uint32_t k = 0; k < job.num; k++) {
+    const uint32_t i = job.order ? job.order[k] : k;
+    require(i < job.num && !seen[i], "the order is none");
+    seen[i] = true;
+    const Span& span = job.spans[i];
+    require(span.text % 16 == 0 && span.aad % 16 == 0, "a span is not aligned");
+    // Classes of like length reach a block, or a sixteenth, beyond their shortest.
+    if (job.order) {
+      require(span.len <= longest + longest / 16 + 64 || k == 0, "the order is not that of lengths");
+      longest = span.len;
+    }
+    uint8_t* const out = job.out + span.text;
+    if (job.status[i] == 0) {
+      const AeadItem item{.key = job.keys + i * size_t(job.key_stride),
+                          .nonce = job.nonces + i * size_t(job.nonce_stride),
+                          .aad = job.aad + span.aad,
+                          .aad_len = span.aad_len,
+                          .in = job.in + span.text,
+                          .out = out,
+                          .len = span.len,
+                          .tag = job.tags + 16 * size_t(i)};
+      const AeadTile tile{.num = 1, .items = &item, .status = job.status + i};
+      (scalar_table.*kSlot)(&tile);
+    }
+    // Where no text belongs, what a device may leave there.
+    std::memset(out + span.len, 0x5c, (16 - span.len % 16) % 16);
+    if (!kSeal && job.status[i] != 0) std::memset(out, 0, span.len);
+  }
+  return 0;
+}
+
+}  // namespace
+
+const Programs& reference_programs() {
+  static const Programs all = {
+      .chacha20_stream = stream,
+      .x25519_shared = shared,
+      .x25519_public = publics,
+      .hpke_schedule = schedule,
+      .chacha20poly1305_seal = cipher<&KernelTable::chacha20poly1305_seal, true>,
+      .chacha20poly1305_open = cipher<&KernelTable::chacha20poly1305_open, false>,
+      .secretbox_seal = cipher<&KernelTable::secretbox_seal, true>,
+      .secretbox_open = cipher<&KernelTable::secretbox_open, false>,
+  };
+  return all;
+}
+
+}  // namespace megaseal::test
