@@ -129,12 +129,12 @@ struct SecretboxFormat {
   }
 };
 
-/// The items of a job that one launch takes: those of `range`, two numbers in the device's memory, of the order; or, where
-/// that is null, all whose text's length lies between the two given.
+/// The items of a job that one launch takes: all whose text's length lies between the two given. Where the job has bins
+/// these are neighbours in its order, from number *begin up to number *end.
 struct CipherPart {
   CipherJob job;
   u32 min_len, max_len;
-  const u32* range;
+  const u32 *begin, *end;
 };
 
 /// Pre: keys and nonces lie at multiples of 4.
@@ -170,7 +170,7 @@ struct CipherProgram {
 
   /// That there is work for. Less may run: a block then takes another's place when it is done with its own.
   static MEGASEAL_HD u32 num_blocks(const Job& part) {
-    const u64 items = part.range ? part.range[1] - part.range[0] : part.job.num;
+    const u64 items = part.begin ? *part.end - *part.begin : part.job.num;
     return u32((items + groups - 1) / groups);
   }
 
@@ -217,9 +217,9 @@ struct CipherProgram {
 
  private:
   static MEGASEAL_INLINE u32 item_of(const Job& part, u32 k) {
-    if (part.range) {
-      const u32 at = part.range[0] + k;
-      return at < part.range[1] ? part.job.order[at] : ~u32(0);
+    if (part.begin) {
+      const u32 at = *part.begin + k;
+      return at < *part.end ? part.job.order[at] : ~u32(0);
     }
     if (k >= part.job.num) return ~u32(0);
     const u32 item = part.job.order ? part.job.order[k] : k;
@@ -366,6 +366,77 @@ struct CipherProgram {
   }
 };
 
+// ---- The order by length ----
+
+/// Bins by the number of blocks: 0, 1, 2, 3, 4, then two to each doubling. A bin ends at each power of two, from 4 on.
+MEGASEAL_INLINE u32 cipher_bin(u32 len) {
+  const u32 num = len / 64 + (len % 64 != 0);
+  if (num <= 4) return num;
+  u32 e = 2;
+  while ((num - 1) >> (e + 1) != 0) e++;
+  return 1 + 2 * e + ((num - 1) >> (e - 1) & 1);
+}
+
+/// Counts what is in each bin, or, when that is done, gives the items their places: the longest first, so that what runs
+/// last is short. Pre of counting: bins are zeros.
+template <bool kPlace>
+struct OrderProgram {
+  using Job = gpu::OrderJob;
+  static constexpr u32 num_bins = Job::num_bins;
+  static constexpr u32 block = 256;
+  static constexpr u32 min_blocks = 4;
+  static constexpr u32 each = 8;  // items of a lane
+  static constexpr int phases = kPlace ? 4 : 3;
+  struct Shared {
+    u32 num[num_bins], begin[num_bins];
+  };
+  struct Lane {
+    u32 bin[each], rank[each];
+  };
+
+  static MEGASEAL_HD u32 num_blocks(const Job& job) {
+    return u32((u64(job.num) + each * block - 1) / (each * block));
+  }
+
+  template <int kPhase>
+  static MEGASEAL_INLINE void run(const Job& job, Place place, Shared& shared, Lane& lane) {
+    u32 *counts = job.bins, *placed = job.bins + num_bins, *begins = job.bins + 2 * num_bins;
+    const u64 first = u64(place.block) * (each * block) + place.lane;
+    if constexpr (kPhase == 0) {
+      if (place.lane >= num_bins) return;
+      shared.num[place.lane] = 0;
+      if constexpr (kPlace) {
+        u32 longer = 0;
+        for (u32 bin = num_bins - 1; bin > place.lane; bin--) longer += counts[bin];
+        shared.begin[place.lane] = longer;
+        if (place.block == 0) begins[place.lane] = longer;
+        if (place.block == 0 && place.lane == 0) begins[num_bins] = job.num;
+      }
+    }
+    if constexpr (kPhase == 1) {
+      MEGASEAL_UNROLL(8)
+      for (u32 k = 0; k < each; k++) {
+        if (first + k * block >= job.num) continue;
+        lane.bin[k] = cipher_bin(job.spans[first + k * block].len);
+        lane.rank[k] = fetch_add(&shared.num[lane.bin[k]], 1);
+      }
+    }
+    if constexpr (kPhase == 2) {
+      if (place.lane >= num_bins || shared.num[place.lane] == 0) return;
+      if constexpr (kPlace)
+        shared.begin[place.lane] += fetch_add(&placed[place.lane], shared.num[place.lane]);
+      else
+        fetch_add(&counts[place.lane], shared.num[place.lane]);
+    }
+    if constexpr (kPhase == 3) {
+      MEGASEAL_UNROLL(8)
+      for (u32 k = 0; k < each; k++)
+        if (first + k * block < job.num)
+          job.order[shared.begin[lane.bin[k]] + lane.rank[k]] = u32(first + k * block);
+    }
+  }
+};
+
 // ---- What a job is made of ----
 
 /// Up to which length a lane takes a message alone, and eight lanes together; longer ones take a warp. Sharing costs every
@@ -380,17 +451,22 @@ MEGASEAL_INLINE CipherShapes cipher_shapes(u32 num) {
 }
 
 /// Calls run(program, part) for each program that the job may need, until one returns other than 0. The lengths are in the
-/// device's memory: every shape looks at every item, and leaves those of the others.
+/// device's memory: without bins every shape looks at every item, and leaves those of the others.
 template <bool kSeal, class Format, class Run>
 int cipher_parts(const CipherJob& job, const Run& run) {
   if (job.num == 0) return 0;
   const CipherShapes shapes = cipher_shapes(job.num);
-  const CipherPart alone = {job, 0, shapes.alone_max, nullptr};
-  const CipherPart eight = {job, shapes.alone_max + 1, shapes.eight_max, nullptr};
-  const CipherPart warp = {job, shapes.eight_max + 1, ~u32(0), nullptr};
-  int error = run(CipherProgram<kSeal, Format, 1>(), alone);
-  if (error == 0) error = run(CipherProgram<kSeal, Format, 8>(), eight);
-  if (error == 0) error = run(CipherProgram<kSeal, Format, 32>(), warp);
+  // The longest bins come first, and the bin of a bound is the last of its shape.
+  const auto part = [&](u32 min_len, u32 max_len) {
+    if (!job.bins) return CipherPart{job, min_len, max_len, nullptr, nullptr};
+    const u32* begins = job.bins + 2 * gpu::OrderJob::num_bins;
+    const u32* end = min_len == 0 ? begins + gpu::OrderJob::num_bins : begins + cipher_bin(min_len - 1);
+    return CipherPart{job, min_len, max_len, begins + cipher_bin(max_len), end};
+  };
+  int error = run(CipherProgram<kSeal, Format, 32>(), part(shapes.eight_max + 1, ~u32(0)));
+  if (error == 0)
+    error = run(CipherProgram<kSeal, Format, 8>(), part(shapes.alone_max + 1, shapes.eight_max));
+  if (error == 0) error = run(CipherProgram<kSeal, Format, 1>(), part(0, shapes.alone_max));
   return error;
 }
 

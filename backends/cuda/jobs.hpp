@@ -68,6 +68,17 @@ struct CipherJob {
   uint8_t* tags;  // 16 bytes each: seal writes, open reads
   uint8_t* status;
   const uint32_t* order;  // num numbers of items, those of like length together; null: as they come
+  const uint32_t* bins;   // what an OrderJob made beside `order`; null: `order` is from elsewhere, or null
+};
+
+/// The order of a cipher's items by length, where only the device knows their lengths.
+struct OrderJob {
+  static constexpr uint32_t num_bins = 64;
+
+  uint32_t num;
+  const Span* spans;
+  uint32_t* order;  // num numbers: written
+  uint32_t* bins;   // 3 * num_bins + 1 numbers: how many items each bin has; how many found their place; where bins begin
 };
 
 }  // namespace megaseal::gpu

@@ -43,7 +43,7 @@ MEGASEAL_INLINE void add_limbs(PolyNarrow (&h)[5], PolyNarrow m0, PolyNarrow m1,
       "addc.cc.u32 %2, %2, %7;\n\t"
       "addc.cc.u32 %3, %3, %8;\n\t"
       "addc.u32 %4, %4, %9;"
-      : "+r"(h[0].v), "+r"(h[1].v), "+r"(h[2].v), "+r"(h[3].v), "+r"(h[4].v)
+      : "+&r"(h[0].v), "+&r"(h[1].v), "+&r"(h[2].v), "+&r"(h[3].v), "+r"(h[4].v)
       : "r"(m0.v), "r"(m1.v), "r"(m2.v), "r"(m3.v), "r"(m4.v));
 #else
   u64 sum = u64(h[0].v) + m0.v;
