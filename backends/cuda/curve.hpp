@@ -76,12 +76,17 @@ struct CurveProgram {
   }
 
  private:
-  /// Places beyond the last item repeat it, and are not written out.
+  /// Places beyond the last item hold 0/1.
   static MEGASEAL_INLINE void multiply(const Job& job, Place place, Shared& shared) {
     MEGASEAL_UNROLL(1)
     for (u32 i = place.lane; i < items; i += block) {
       const u32 item = place.block * items + i;
-      Multiples::run(job, item < job.num ? item : job.num - 1, i, shared.num, shared.den);
+      if (item >= job.num) {
+        shared.num.put(i, F::small(0));
+        shared.den.put(i, F::small(1));
+        continue;
+      }
+      Multiples::run(job, item, i, shared.num, shared.den);
       // One that is zero would make all products zero: it becomes 0/1.
       const Elem den = shared.den.get(i);
       const auto zero = F::is_zero(den);
