@@ -314,13 +314,14 @@ void Devices::put_aside(Device& d, const char* why) {
 void Devices::fail(Slot& s) {
   const char* const call = s.failed_call;
   const int error = s.error;
-  // Only a stream that has come to its end is fit for use again, and only then is the device's memory known to be wiped.
+  // Only a stream that has come to its end is fit for use again, and only with the device's memory wiped. Whether it will be
+  // or not, the end is waited for where that can be done: what is still on its way down would come after the wipe below.
   bool sound = error != error_not_ready && !s.lost_memory;
-  if (sound && s.stream && s.event && s.memory) {
+  if (error != error_not_ready && s.stream && s.event && s.memory) {
     s.deadline = Clock::now() + std::chrono::milliseconds(options_.timeout_ms);
-    sound = runtime_.use(devices_[s.device].number) == success &&
-            (s.used_memory_bytes == 0 || runtime_.zero(s.memory, s.used_memory_bytes, s.stream) == success) &&
-            runtime_.record(s.event, s.stream) == success && wait_for(s);
+    sound &= runtime_.use(devices_[s.device].number) == success;
+    sound &= s.used_memory_bytes == 0 || runtime_.zero(s.memory, s.used_memory_bytes, s.stream) == success;
+    sound &= runtime_.record(s.event, s.stream) == success && wait_for(s);
   }
   if (s.pinned) wipe_memory(s.pinned, s.used_pinned_bytes);
   s.used_pinned_bytes = s.used_memory_bytes = 0;
