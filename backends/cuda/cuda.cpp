@@ -106,7 +106,8 @@ bool set_options(const DeviceOptions& options) {
 DeviceStatus report() {
   if (Devices* d = process().devices.load(std::memory_order_acquire)) return d->status();
   DeviceStatus none;
-  std::snprintf(none.put_aside, sizeof none.put_aside, "%s", process().runtime ? "not started" : without_toolkit);
+  std::snprintf(none.put_aside, sizeof none.put_aside, "%s",
+                process().runtime ? "not started" : without_toolkit);
   return none;
 }
 

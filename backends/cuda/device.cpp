@@ -56,8 +56,8 @@ Devices::Devices(Runtime& runtime, const DeviceOptions& options)
   }
   const Version driver(driver_), needed(built_for);
   if (driver.major < needed.major) {
-    std::snprintf(unavailable_, sizeof unavailable_, "the driver is for CUDA %d.%d, older than CUDA %d", driver.major,
-                  driver.minor, needed.major);
+    std::snprintf(unavailable_, sizeof unavailable_, "the driver is for CUDA %d.%d, older than CUDA %d",
+                  driver.major, driver.minor, needed.major);
     return;
   }
   if (const int e = runtime_.num_devices(&num)) {
@@ -75,8 +75,8 @@ Devices::Devices(Runtime& runtime, const DeviceOptions& options)
       continue;
     }
     if (10 * p.compute_major + p.compute_minor < options_.min_compute) {
-      std::snprintf(unavailable_, sizeof unavailable_, "%.100s is older than compute capability %d.%d", p.name,
-                    options_.min_compute / 10, options_.min_compute % 10);
+      std::snprintf(unavailable_, sizeof unavailable_, "%.100s is older than compute capability %d.%d",
+                    p.name, options_.min_compute / 10, options_.min_compute % 10);
       continue;
     }
     Device& d = devices_[num_devices_++];
@@ -89,7 +89,8 @@ Devices::Devices(Runtime& runtime, const DeviceOptions& options)
   slot_bytes_ = std::min(options_.slot_bytes, uint64_t(1) << 31) / 256 * 256;
   slots_each_ = std::max(options_.num_slots, 1u);
   const auto most = [&] { return options_.max_bytes / (2 * slot_bytes_ * num_devices_); };
-  while (slot_bytes_ >= min_slot_bytes && most() < std::min(slots_each_, 2u)) slot_bytes_ = slot_bytes_ / 512 * 256;
+  while (slot_bytes_ >= min_slot_bytes && most() < std::min(slots_each_, 2u))
+    slot_bytes_ = slot_bytes_ / 512 * 256;
   if (slot_bytes_ < min_slot_bytes) {
     std::snprintf(unavailable_, sizeof unavailable_, "too little memory is allowed for it");
     num_devices_ = 0;
@@ -219,8 +220,8 @@ bool Devices::did(Slot& slot, const char* call, int error) {
 
 // The old memory goes first: both together could be more than is allowed.
 template <class Alloc, class Free>
-bool Devices::grow(Slot& slot, uint8_t*& p, uint64_t& have, uint64_t& of_device, uint64_t need, const Alloc& alloc,
-                   const Free& free) {
+bool Devices::grow(Slot& slot, uint8_t*& p, uint64_t& have, uint64_t& of_device, uint64_t need,
+                   const Alloc& alloc, const Free& free) {
   if (have >= need) return true;
   if (p) {
     uint8_t* const old = p;
@@ -272,7 +273,8 @@ bool Devices::upload_piece(Slot& s, uint64_t bytes) {
 
 bool Devices::download_piece(Slot& s, uint64_t secrets, uint64_t clean, uint64_t end) {
   return (secrets == clean || did(s, "wipe", runtime_.zero(s.memory + secrets, clean - secrets, s.stream))) &&
-         did(s, "download", runtime_.download(s.pinned + secrets, s.memory + secrets, end - secrets, s.stream)) &&
+         did(s, "download",
+             runtime_.download(s.pinned + secrets, s.memory + secrets, end - secrets, s.stream)) &&
          did(s, "wipe", runtime_.zero(s.memory, s.used_memory_bytes, s.stream)) &&
          did(s, "event", runtime_.record(s.event, s.stream));
 }
@@ -314,13 +316,14 @@ void Devices::put_aside(Device& d, const char* why) {
 void Devices::fail(Slot& s) {
   const char* const call = s.failed_call;
   const int error = s.error;
-  // Only a stream that has come to its end is fit for use again, and only then is the device's memory known to be wiped.
+  // Only a stream that has come to its end is fit for use again, and only with the device's memory wiped. Whether it will be
+  // or not, the end is waited for where that can be done: what is still on its way down would come after the wipe below.
   bool sound = error != error_not_ready && !s.lost_memory;
-  if (sound && s.stream && s.event && s.memory) {
+  if (error != error_not_ready && s.stream && s.event && s.memory) {
     s.deadline = Clock::now() + std::chrono::milliseconds(options_.timeout_ms);
-    sound = runtime_.use(devices_[s.device].number) == success &&
-            (s.used_memory_bytes == 0 || runtime_.zero(s.memory, s.used_memory_bytes, s.stream) == success) &&
-            runtime_.record(s.event, s.stream) == success && wait_for(s);
+    sound &= runtime_.use(devices_[s.device].number) == success;
+    sound &= s.used_memory_bytes == 0 || runtime_.zero(s.memory, s.used_memory_bytes, s.stream) == success;
+    sound &= runtime_.record(s.event, s.stream) == success && wait_for(s);
   }
   if (s.pinned) wipe_memory(s.pinned, s.used_pinned_bytes);
   s.used_pinned_bytes = s.used_memory_bytes = 0;
@@ -334,8 +337,8 @@ void Devices::fail(Slot& s) {
     d.faults_in_row++;
     char why[256];
     if (d.faults_in_row >= options_.max_faults) {
-      std::snprintf(why, sizeof why, "put aside after %u faults in a row; the last: %s (%s)", d.faults_in_row, call,
-                    runtime_.error_name(error));
+      std::snprintf(why, sizeof why, "put aside after %u faults in a row; the last: %s (%s)", d.faults_in_row,
+                    call, runtime_.error_name(error));
       put_aside(d, why);
     } else if (d.status.num_abandoned == d.status.num_slots) {
       std::snprintf(why, sizeof why, "put aside: none of its slots is left; the last fault: %s (%s)", call,

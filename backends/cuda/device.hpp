@@ -25,15 +25,15 @@ struct DeviceOptions {
   uint32_t timeout_ms = 10000;               // for a piece from its launch on
   uint32_t max_faults = 3;                   // in a row, after which a device is put aside
   uint32_t max_waiting = 64;                 // callers; one more is told to use the CPU
-  int min_compute = 90;                      // 10 * major + minor of the oldest devices that the programs are built for
+  int min_compute = 90;  // 10 * major + minor of the oldest devices that the programs are built for
 };
 
 /// What there is to say about one device, or all of them together.
 struct DeviceStatus {
   char name[160] = "";
-  char put_aside[256] = "";                        // why nothing more goes to it; "" while it is in use
-  uint64_t pinned_bytes = 0, device_bytes = 0;     // taken now
-  uint64_t num_pieces = 0, num_faults = 0;         // done; left to the CPU
+  char put_aside[256] = "";                     // why nothing more goes to it; "" while it is in use
+  uint64_t pinned_bytes = 0, device_bytes = 0;  // taken now
+  uint64_t num_pieces = 0, num_faults = 0;      // done; left to the CPU
   uint32_t num_slots = 0, num_busy = 0, num_abandoned = 0;
 };
 
@@ -85,8 +85,10 @@ class Devices {
   /// Uploads the first bytes, launches (`launch` returns 0 or an error), wipes [secrets, clean) of the device's memory,
   /// downloads [secrets, end), which wipes those bytes of the pinned memory, too, and then wipes the device's memory.
   template <class Launch>
-  bool submit(Slot& slot, uint64_t upload, uint64_t secrets, uint64_t clean, uint64_t end, const Launch& launch) {
-    return upload_piece(slot, upload) && did(slot, "launch", launch(runtime_.programs(), slot.memory, slot.stream)) &&
+  bool submit(Slot& slot, uint64_t upload, uint64_t secrets, uint64_t clean, uint64_t end,
+              const Launch& launch) {
+    return upload_piece(slot, upload) &&
+           did(slot, "launch", launch(runtime_.programs(), slot.memory, slot.stream)) &&
            download_piece(slot, secrets, clean, end);
   }
   bool finish(Slot& slot);
@@ -134,7 +136,8 @@ class Devices {
 /// The thread's device as it was, when this goes.
 class KeepCurrentDevice {
  public:
-  explicit KeepCurrentDevice(Runtime& runtime) : runtime_(runtime), known_(runtime.current(&device_) == success) {}
+  explicit KeepCurrentDevice(Runtime& runtime)
+      : runtime_(runtime), known_(runtime.current(&device_) == success) {}
   ~KeepCurrentDevice() {
     if (known_) (void)runtime_.use(device_);
   }

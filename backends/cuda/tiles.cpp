@@ -45,7 +45,8 @@ class Work {
   virtual void pack(Piece& piece, uint8_t* pinned) const = 0;
   virtual int launch(const Programs& programs, const Piece& piece, uint8_t* device, Stream stream) const = 0;
   /// To the caller. [*clean_from, *clean_to) of the slot holds no secrets afterwards.
-  virtual void unpack(const Piece& piece, uint8_t* pinned, uint64_t* clean_from, uint64_t* clean_to) const = 0;
+  virtual void unpack(const Piece& piece, uint8_t* pinned, uint64_t* clean_from,
+                      uint64_t* clean_to) const = 0;
   /// False: not here, nor any item after it.
   virtual bool on_cpu(uint32_t from, uint32_t num) const = 0;
 

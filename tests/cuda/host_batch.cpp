@@ -106,8 +106,8 @@ void Batch::seal_all() {
     if (is_box(kind_)) {
       const Bytes key = part(keys_, i, 32), nonce = part(nonces_, i, 24);
       sealed.resize(message.size() + 16);
-      crypto_secretbox_xchacha20poly1305_detached(sealed.data(), &sealed[message.size()], message.data(), message.size(),
-                                                  nonce.data(), key.data());
+      crypto_secretbox_xchacha20poly1305_detached(sealed.data(), &sealed[message.size()], message.data(),
+                                                  message.size(), nonce.data(), key.data());
       Bytes subkey(32);
       crypto_core_hchacha20(subkey.data(), nonce.data(), key.data(), nullptr);
       secrets.push_back(subkey);
@@ -173,7 +173,8 @@ std::string Batch::run(const KernelTable& table) {
   const uint32_t num = shape_.num;
   Bytes status(num, 0);
   const auto at = [&](const char* what, size_t item) {
-    return name_of(kind_) + " of " + std::to_string(num) + ": wrong " + what + " of item " + std::to_string(item);
+    return name_of(kind_) + " of " + std::to_string(num) + ": wrong " + what + " of item " +
+           std::to_string(item);
   };
   const size_t stride = shape_.one_key ? 0 : 32;
   if (is_curve(kind_)) {
@@ -210,7 +211,8 @@ std::string Batch::run(const KernelTable& table) {
                      .len = in[i].size(),
                      .tag = &tags[16 * size_t(i)]});
   }
-  Bytes enc = kind_ == Kind::hpke_open ? enc_ : Bytes(enc_.size(), untouched), exporters(exporters_.size(), untouched);
+  Bytes enc = kind_ == Kind::hpke_open ? enc_ : Bytes(enc_.size(), untouched),
+        exporters(exporters_.size(), untouched);
   if (is_hpke(kind_)) {
     HpkeShared all{.key_schedule_context = {}, .psk = psk_.data(), .psk_len = psk_.size()};
     std::memcpy(all.key_schedule_context, context_, sizeof context_);
@@ -234,10 +236,17 @@ std::string Batch::run(const KernelTable& table) {
   } else {
     const AeadTile tile{.num = num, .items = items.data(), .status = status.data()};
     switch (kind_) {
-      case Kind::seal: table.chacha20poly1305_seal(&tile); break;
-      case Kind::open: table.chacha20poly1305_open(&tile); break;
-      case Kind::box_seal: table.secretbox_seal(&tile); break;
-      default: table.secretbox_open(&tile);
+      case Kind::seal:
+        table.chacha20poly1305_seal(&tile);
+        break;
+      case Kind::open:
+        table.chacha20poly1305_open(&tile);
+        break;
+      case Kind::box_seal:
+        table.secretbox_seal(&tile);
+        break;
+      default:
+        table.secretbox_open(&tile);
     }
   }
   for (uint32_t i = 0; i < num; i++) {

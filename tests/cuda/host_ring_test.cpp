@@ -28,7 +28,8 @@ TEST_P(cudaRing, AgreesWithLibsodiumFromOneItemToSeveralSlots) {
       for (const bool one_key : {false, true})
         for (const Aad aad : {Aad::none, Aad::one, Aad::each}) {
           if (num == 250 && in_place != one_key) continue;
-          Batch batch(GetParam(), {.num = num, .max_len = 2500, .in_place = in_place, .one_key = one_key, .aad = aad},
+          Batch batch(GetParam(),
+                      {.num = num, .max_len = 2500, .in_place = in_place, .one_key = one_key, .aad = aad},
                       seed++);
           EXPECT_EQ(batch.run(cuda_table), "");
           EXPECT_EQ(leftovers(world.host, batch.secrets), "");
@@ -56,7 +57,8 @@ TEST_P(cudaRing, ATileOfManyShortMessagesTravelsInPieces) {
 TEST_P(cudaRing, WhatIsTooLongForASlotIsTheCpus) {
   for (const size_t number : {0u, 20u, 39u}) {
     World world(small_slots());
-    Batch batch(GetParam(), {.num = 40, .max_len = 4000, .in_place = true, .long_item = number, .long_len = 70000}, 4);
+    Batch batch(GetParam(),
+                {.num = 40, .max_len = 4000, .in_place = true, .long_item = number, .long_len = 70000}, 4);
     EXPECT_EQ(batch.run(cuda_table), "");
     EXPECT_EQ(gpu::report().num_faults, 0u);
     EXPECT_EQ(leftovers(world.host, batch.secrets), "");
@@ -79,7 +81,8 @@ TEST(cudaRingShared, ByManyCallersOnTwoDevices) {
   std::vector<std::string> wrong(8);
   std::vector<Batch> batches;
   for (size_t t = 0; t < wrong.size(); t++)
-    batches.emplace_back(all_kinds[t], BatchShape{.num = 120, .max_len = 2500, .in_place = t % 2 == 0}, 100 + t);
+    batches.emplace_back(all_kinds[t], BatchShape{.num = 120, .max_len = 2500, .in_place = t % 2 == 0},
+                         100 + t);
   std::vector<std::thread> threads;
   for (size_t t = 0; t < wrong.size(); t++)
     threads.emplace_back([&, t] {
@@ -137,6 +140,31 @@ TEST(cudaRingShared, AWaitingCallerGetsTheSlotThatComesBack) {
   waiting.join();
   EXPECT_EQ(got, held[1]);
   for (gpu::Slot* s : held) devices.release(*s);
+}
+
+TEST(cudaSecrets, AreGoneFromTheSlotBeforeAnyResultIsRead) {
+  HostRuntime host(reference_programs());
+  gpu::Devices devices(host, small_slots());
+  gpu::Slot* const slot = devices.acquire(false);
+  ASSERT_TRUE(slot && devices.prepare(*slot, 4096, 8192));
+  std::fill_n(slot->pinned, 4096, uint8_t(0x77));
+  // Uploaded: 3072 bytes, of which [256, 1024) are secrets; the programs leave more in the device's memory.
+  const auto launch = [&](const gpu::Programs&, uint8_t* memory, gpu::Stream) {
+    host.drain();
+    EXPECT_EQ(memory[0], 0x77);
+    EXPECT_EQ(memory[3071], 0x77);
+    std::fill_n(memory + 3072, 8192 - 3072, uint8_t(0x78));
+    return 0;
+  };
+  ASSERT_TRUE(devices.submit(*slot, 3072, 256, 1024, 4096, launch) && devices.finish(*slot));
+  EXPECT_TRUE(all_zero({slot->pinned + 256, 1024 - 256}));
+  EXPECT_TRUE(all_zero({slot->memory, 8192}));
+  EXPECT_EQ(slot->pinned[1024], 0x77);
+  EXPECT_EQ(slot->pinned[3072], 0x78);
+  EXPECT_EQ(slot->pinned[4095], 0x78);
+  devices.release(*slot, 2048, 3072);
+  EXPECT_TRUE(all_zero({slot->pinned, 2048}));
+  EXPECT_TRUE(all_zero({slot->pinned + 3072, 1024}));
 }
 
 TEST(cudaMemory, StaysBelowTheCapAndGrowsWithTheBatch) {

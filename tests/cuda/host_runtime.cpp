@@ -142,7 +142,8 @@ int HostRuntime::destroy_stream(Stream s) {
 }
 int HostRuntime::destroy_event(Event e) {
   const std::lock_guard lock(mutex_);
-  return std::erase_if(events_, [&](const auto& p) { return p.get() == e; }) == 1 ? int(success) : int(invalid_handle);
+  return std::erase_if(events_, [&](const auto& p) { return p.get() == e; }) == 1 ? int(success)
+                                                                                  : int(invalid_handle);
 }
 
 int HostRuntime::alloc(void** out, size_t bytes, int device) {
@@ -206,13 +207,20 @@ int HostRuntime::query(Event event) {
 }
 const char* HostRuntime::error_name(int error) {
   switch (error) {
-    case success: return "success";
-    case invalid_value: return "invalid value";
-    case out_of_memory: return "out of memory";
-    case invalid_handle: return "invalid handle";
-    case error_not_ready: return "not ready";
-    case 100: return "no device";
-    default: return "planted";
+    case success:
+      return "success";
+    case invalid_value:
+      return "invalid value";
+    case out_of_memory:
+      return "out of memory";
+    case invalid_handle:
+      return "invalid handle";
+    case error_not_ready:
+      return "not ready";
+    case 100:
+      return "no device";
+    default:
+      return "planted";
   }
 }
 
@@ -229,15 +237,17 @@ int HostRuntime::launch(const Job& job, Stream stream) {
   return success;
 }
 
-#define MEGASEAL_LAUNCHES                                                               \
-  {.chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>,                    \
-   .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                        \
-   .x25519_public = launch<&Programs::x25519_public, X25519Job>,                        \
-   .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,                      \
-   .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>,        \
-   .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>,        \
-   .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,                      \
-   .secretbox_open = launch<&Programs::secretbox_open, CipherJob>}
+#define MEGASEAL_LAUNCHES                                                         \
+  {                                                                               \
+    .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>,             \
+    .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                 \
+    .x25519_public = launch<&Programs::x25519_public, X25519Job>,                 \
+    .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,               \
+    .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>, \
+    .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>, \
+    .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,               \
+    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>                \
+  }
 
 const Programs& HostRuntime::programs() {
   static const Programs all = MEGASEAL_LAUNCHES;

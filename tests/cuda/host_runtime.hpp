@@ -112,9 +112,9 @@ class FaultyRuntime final : public gpu::Runtime {
 
   /// Faults to come; calls are counted from 1. A call that fails does nothing.
   struct Plan {
-    Call kind = Call::num;     // num: any kind but query
-    uint64_t first = 0;        // of that kind; 0: never
-    uint64_t last = 0;         // 0: only the first; ~0: for good
+    Call kind = Call::num;  // num: any kind but query
+    uint64_t first = 0;     // of that kind; 0: never
+    uint64_t last = 0;      // 0: only the first; ~0: for good
     int error = 999;
     uint64_t hung_record = 0;  // the event that this call records never comes
     std::function<void()> on_fault = {};

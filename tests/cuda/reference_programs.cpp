@@ -69,7 +69,8 @@ int schedule(const ScheduleJob& job, Stream) {
 
 template <void (*KernelTable::*kSlot)(const AeadTile*), bool kSeal>
 int cipher(const CipherJob& job, Stream) {
-  for (const void* p : {job.keys, job.nonces, job.aad, job.in, static_cast<const uint8_t*>(job.tags)}) require_aligned(p);
+  for (const void* p : {job.keys, job.nonces, job.aad, job.in, static_cast<const uint8_t*>(job.tags)})
+    require_aligned(p);
   std::vector<bool> seen(job.num);
   uint64_t longest = ~uint64_t(0);
   for (uint32_t k = 0; k < job.num; k++) {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "engine/dispatch.hpp"
+#include "engine/engine.hpp"
 #include "engine/hash_choice.hpp"
 #include "engine/tiles.hpp"
 #include "engine/workspace.hpp"
@@ -173,6 +174,43 @@ TEST(Dispatch, AWholeTileSlotIsCalledAndGivesTheSameBytes) {
     EXPECT_GT(open_calls, 0) << "hpke_open was not called";
     EXPECT_EQ(opened.out, scheme(name).plaintexts(items).in);
   }
+}
+
+TEST(Dispatch, WhatAWholeTileSlotLeavesIsComposed) {
+  KernelTable half = whole_tiles();
+  half.hpke_seal = [](const HpkeTile* tile) {
+    ++seal_calls;
+    HpkeTile first = *tile;
+    first.num = tile->num / 2;
+    Workspace workspace(tile->num);
+    hpke_seal_tile(scalar_slots(), workspace, first);
+    return first.num;
+  };
+  half.hpke_open = [](const HpkeTile*) {
+    ++open_calls;
+    return 0u;
+  };
+  // Past the self-test, which would not have it.
+  const BackendRow rows[] = {{"half", &half, ""}, {"scalar", &scalar_table, ""}};
+  Dispatch dispatch;
+  ASSERT_EQ(choose(&dispatch,
+                   {{&rows[0], MEGASEAL_BACKEND_AVAILABLE, {}}, {&rows[1], MEGASEAL_BACKEND_AVAILABLE, {}}}, {}),
+            MEGASEAL_ERROR_NONE);
+  const auto engine =
+      std::make_unique<megaseal_engine>(std::move(dispatch), 2u, size_t(0), PreparedCache::Seed{});
+  const Engine plain = make_engine("scalar");
+  seal_calls = open_calls = 0;
+  for (const char* name : {"Hpke", "HpkePsk"}) {
+    const std::vector<size_t> items = first_items(101);
+    const Results sealed = scheme(name).seal(engine.get(), Layout::packed, items);
+    ASSERT_TRUE(sealed.ok());
+    EXPECT_EQ(sealed.out, scheme(name).seal(plain.get(), Layout::packed, items).out);
+    const Results opened = scheme(name).open(engine.get(), Layout::packed, items, sealed.out);
+    ASSERT_TRUE(opened.ok());
+    EXPECT_EQ(opened.out, scheme(name).plaintexts(items).in);
+  }
+  EXPECT_GT(seal_calls, 0);
+  EXPECT_GT(open_calls, 0);
 }
 
 TEST(Dispatch, SlotBySlotTheFirstThatOffersIt) {
