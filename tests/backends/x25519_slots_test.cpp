@@ -195,7 +195,7 @@ TEST_P(X25519Slots, UnusualSecretsInEachLane) {
   }
   for (size_t turn = 0; turn <= std::max<size_t>(table().lanes, 16); ++turn) {
     std::vector<Bytes> turned = secrets;
-    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn), turned.end());
+    std::rotate(turned.begin(), turned.begin() + ptrdiff_t(turn % turned.size()), turned.end());
     const X25519Result result = shared(turned, {point});
     const X25519Result publics = run_x25519(table().x25519_public, turned, {}, turned.size());
     for (size_t i = 0; i < secrets.size(); ++i) {
