@@ -46,6 +46,17 @@ struct ScheduleJob {
   uint8_t* exporters;         // 32 bytes each, or null
 };
 
+/// From shared secrets to the secretboxes of sealed boxes (crypto_box_curve25519xchacha20poly1305_seal).
+struct SealedBoxJob {
+  uint32_t num;
+  const uint8_t* dh;          // 32 bytes each
+  const uint8_t* enc;         // 32 bytes each
+  const uint8_t* recipients;  // public keys
+  uint32_t recipient_stride;  // 32, or 0
+  uint8_t* keys;              // 32 bytes each
+  uint8_t* nonces;            // 8 bytes each
+};
+
 /// Where a message lies.
 struct Span {
   uint64_t text;  // where the text begins in `in` and in `out`, a multiple of 16; what follows the text up to the next
