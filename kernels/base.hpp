@@ -39,6 +39,13 @@
 #define MEGASEAL_NOINLINE __attribute__((noinline))
 #endif
 
+/// Before a constexpr array outside of functions, which a device must be told to have as well.
+#if defined(__CUDA_ARCH__)
+#define MEGASEAL_TABLE __device__
+#else
+#define MEGASEAL_TABLE
+#endif
+
 /// Before a loop of `n` turns that indexes an array kept in registers: unrolled by either compiler.
 #define MEGASEAL_PRAGMA(x) _Pragma(#x)
 #if defined(__CUDACC__)

@@ -54,6 +54,17 @@ struct ChaChaWord {
 using ChaChaWord = W32;
 #endif
 
+/// The 20 rounds; the loop's own instructions are paid for by four rounds.
+MEGASEAL_INLINE void chacha20_rounds_unrolled(ChaChaWord (&x)[16]) {
+  MEGASEAL_UNROLL(2)
+  for (int i = 0; i < 10; i++) {
+    chacha20_quarter4(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7], x[8], x[9], x[10], x[11], x[12], x[13],
+                      x[14], x[15]);
+    chacha20_quarter4(x[0], x[1], x[2], x[3], x[5], x[6], x[7], x[4], x[10], x[11], x[8], x[9], x[15], x[12],
+                      x[13], x[14]);
+  }
+}
+
 /// The 16 words of block `counter`. Every index is known to the compiler: all of it lives in registers.
 MEGASEAL_INLINE void chacha20_block(u32 (&out)[16], const u32 (&key)[8], u32 counter, const u32 (&tail)[3]) {
   ChaChaWord x[16];
@@ -64,7 +75,7 @@ MEGASEAL_INLINE void chacha20_block(u32 (&out)[16], const u32 (&key)[8], u32 cou
   x[12] = {counter};
   MEGASEAL_UNROLL(3)
   for (int i = 0; i < 3; i++) x[13 + i] = {tail[i]};
-  chacha20_rounds(x);
+  chacha20_rounds_unrolled(x);
   MEGASEAL_UNROLL(16)
   for (int i = 0; i < 16; i++)
     out[i] = x[i].v + (i < 4 ? chacha20_constant(i) : i < 12 ? key[i - 4] : i == 12 ? counter : tail[i - 13]);
@@ -118,12 +129,12 @@ struct SecretboxFormat {
   }
 };
 
-/// The items of a job that one launch takes: those of `range`, two numbers in the device's memory, of the order; or, where
-/// that is null, all whose text's length lies between the two given.
+/// The items of a job that one launch takes: all whose text's length lies between the two given. Where the job has bins
+/// these are neighbours in its order, from number *begin up to number *end.
 struct CipherPart {
   CipherJob job;
   u32 min_len, max_len;
-  const u32* range;
+  const u32 *begin, *end;
 };
 
 /// Pre: keys and nonces lie at multiples of 4.
@@ -132,7 +143,7 @@ struct CipherProgram {
   using Job = CipherPart;
   using Sum = PolySum<PolyNarrow>;
   static constexpr u32 block = 128;
-  static constexpr u32 min_blocks = 6;
+  static constexpr u32 min_blocks = 5;
   static constexpr int phases = kGroup == 1 ? 1 : 3;
   static constexpr u32 groups = block / kGroup;
 
@@ -159,7 +170,7 @@ struct CipherProgram {
 
   /// That there is work for. Less may run: a block then takes another's place when it is done with its own.
   static MEGASEAL_HD u32 num_blocks(const Job& part) {
-    const u64 items = part.range ? part.range[1] - part.range[0] : part.job.num;
+    const u64 items = part.begin ? *part.end - *part.begin : part.job.num;
     return u32((items + groups - 1) / groups);
   }
 
@@ -206,9 +217,9 @@ struct CipherProgram {
 
  private:
   static MEGASEAL_INLINE u32 item_of(const Job& part, u32 k) {
-    if (part.range) {
-      const u32 at = part.range[0] + k;
-      return at < part.range[1] ? part.job.order[at] : ~u32(0);
+    if (part.begin) {
+      const u32 at = *part.begin + k;
+      return at < *part.end ? part.job.order[at] : ~u32(0);
     }
     if (k >= part.job.num) return ~u32(0);
     const u32 item = part.job.order ? part.job.order[k] : k;
@@ -221,34 +232,58 @@ struct CipherProgram {
     for (u64 at = 16 * in_group; at < span.len; at += 16 * kGroup) store16(out + at, {});
   }
 
-  /// One block's work: words `from` … 15 of the key stream over `left` > 0 bytes of text at `in`. The MAC takes the
-  /// ciphertext; what follows the text becomes zero.
-  template <int kFrom>
-  static MEGASEAL_INLINE void crypt(u8* out, const u8* in, u64 left, const u32 (&stream)[16], Sum& sum,
-                                    const PolyKey<PolyNarrow>& key) {
+  /// A piece of a block, words `kFrom` … of the key stream: the MAC takes the ciphertext.
+  static MEGASEAL_INLINE void crypt16(u8* out, const Vec16& text, const u32* stream, Sum& sum,
+                                      const PolyKey<PolyNarrow>& key) {
+    Vec16 changed;
     MEGASEAL_UNROLL(4)
-    for (int q = 0; 4 * q + kFrom < 16; q++) {
-      if (left <= u64(16 * q)) break;
-      const Vec16 text = load16(in + 16 * q);
-      Vec16 changed, hashed;
-      u32 top = 1;
-      if (left >= u64(16 * q + 16)) {
-        MEGASEAL_UNROLL(4)
-        for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[kFrom + 4 * q + i];
-        hashed = kSeal ? changed : text;
-      } else {
-        const int bytes = int(left) - 16 * q;
-        MEGASEAL_UNROLL(4)
-        for (int i = 0; i < 4; i++) {
-          const u32 mask = first_bytes_mask(bytes - 4 * i);
-          changed.w[i] = (text.w[i] ^ stream[kFrom + 4 * q + i]) & mask;
-          hashed.w[i] = kSeal ? changed.w[i] : text.w[i] & mask;
-          if (!Format::has_aad && bytes / 4 == i) hashed.w[i] |= u32(1) << (8 * (bytes % 4));
-        }
-        if (!Format::has_aad) top = 0;
-      }
-      store16(out + 16 * q, changed);
-      sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, top, key);
+    for (int i = 0; i < 4; i++) changed.w[i] = text.w[i] ^ stream[i];
+    store16(out, changed);
+    const Vec16& hashed = kSeal ? changed : text;
+    sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, 1, key);
+  }
+  /// The last piece of a message, `bytes` < 16 of it: what follows becomes zero.
+  static MEGASEAL_INLINE void crypt_last(u8* out, const Vec16& text, const u32* stream, int bytes, Sum& sum,
+                                         const PolyKey<PolyNarrow>& key) {
+    Vec16 changed, hashed;
+    MEGASEAL_UNROLL(4)
+    for (int i = 0; i < 4; i++) {
+      const u32 mask = first_bytes_mask(bytes - 4 * i);
+      changed.w[i] = (text.w[i] ^ stream[i]) & mask;
+      hashed.w[i] = kSeal ? changed.w[i] : text.w[i] & mask;
+      if (!Format::has_aad && bytes / 4 == i) hashed.w[i] |= u32(1) << (8 * (bytes % 4));
+    }
+    store16(out, changed);
+    sum.block({hashed.w[0]}, {hashed.w[1]}, {hashed.w[2]}, {hashed.w[3]}, Format::has_aad ? 1 : 0, key);
+  }
+  /// The text's pieces, before the rounds that take longer than memory does.
+  template <int kPieces>
+  static MEGASEAL_INLINE void load(Vec16 (&text)[kPieces], const u8* in, u32 left) {
+    if (left >= 16 * kPieces) {
+      MEGASEAL_UNROLL(4)
+      for (int q = 0; q < kPieces; q++) text[q] = load16(in + 16 * q);
+      return;
+    }
+    MEGASEAL_UNROLL(4)
+    for (int q = 0; q < kPieces; q++) text[q] = left > u32(16 * q) ? load16(in + 16 * q) : Vec16{};
+  }
+  /// The last kPieces pieces of a block over `left` bytes of text.
+  template <int kPieces>
+  static MEGASEAL_INLINE void crypt(u8* out, const Vec16 (&text)[kPieces], u32 left, const u32 (&stream)[16],
+                                    Sum& sum, const PolyKey<PolyNarrow>& key) {
+    constexpr int from = 16 - 4 * kPieces;
+    if (left >= 16 * kPieces) {
+      MEGASEAL_UNROLL(4)
+      for (int q = 0; q < kPieces; q++) crypt16(out + 16 * q, text[q], stream + from + 4 * q, sum, key);
+      return;
+    }
+    MEGASEAL_UNROLL(4)
+    for (int q = 0; q < kPieces; q++) {
+      const int bytes = int(left) - 16 * q;
+      if (bytes >= 16)
+        crypt16(out + 16 * q, text[q], stream + from + 4 * q, sum, key);
+      else if (bytes > 0)
+        crypt_last(out + 16 * q, text[q], stream + from + 4 * q, bytes, sum, key);
     }
   }
 
@@ -287,7 +322,11 @@ struct CipherProgram {
       MEGASEAL_UNROLL(4)
       for (int i = 0; i < 4; i++) lane.pad[i].v = stream[4 + i];
       if (Format::has_aad && in_group == 0) hash_aad(job.aad + span.aad, span.aad_len, sum, lane.key);
-      if (!Format::has_aad && in_group == 0 && head != 0) crypt<8>(out, in, head, stream, sum, lane.key);
+      if (Format::text_in_block0 != 0 && in_group == 0) {
+        Vec16 text[2];
+        load(text, in, head);
+        crypt(out, text, head, stream, sum, lane.key);
+      }
     }
 
     const u32 len = span.len - head, num = len / 64 + (len % 64 != 0);  // blocks from the first on
@@ -295,10 +334,12 @@ struct CipherProgram {
     const u32 end = num > after ? num - after : 0;
     u32 b = end > each ? end - each : 0;
     in += head + 64 * u64(b), out += head + 64 * u64(b);
-    for (u64 left = len - 64 * u64(b); b < end; b++, left -= 64, in += 64, out += 64) {
+    for (u32 left = len - 64 * b; b < end; b++, left -= 64, in += 64, out += 64) {
+      Vec16 text[4];
       u32 stream[16];
+      load(text, in, left);
       chacha20_block(stream, key, b + 1, tail);
-      crypt<0>(out, in, left, stream, sum, lane.key);
+      crypt(out, text, left, stream, sum, lane.key);
     }
     if constexpr (kGroup != 1) {
       const u32 pieces = len / 16 + (len % 16 != 0);
@@ -325,6 +366,77 @@ struct CipherProgram {
   }
 };
 
+// ---- The order by length ----
+
+/// Bins by the number of blocks: 0, 1, 2, 3, 4, then two to each doubling. A bin ends at each power of two, from 4 on.
+MEGASEAL_INLINE u32 cipher_bin(u32 len) {
+  const u32 num = len / 64 + (len % 64 != 0);
+  if (num <= 4) return num;
+  u32 e = 2;
+  while ((num - 1) >> (e + 1) != 0) e++;
+  return 1 + 2 * e + ((num - 1) >> (e - 1) & 1);
+}
+
+/// Counts what is in each bin, or, when that is done, gives the items their places: the longest first, so that what runs
+/// last is short. Pre of counting: bins are zeros.
+template <bool kPlace>
+struct OrderProgram {
+  using Job = gpu::OrderJob;
+  static constexpr u32 num_bins = Job::num_bins;
+  static constexpr u32 block = 256;
+  static constexpr u32 min_blocks = 4;
+  static constexpr u32 each = 8;  // items of a lane
+  static constexpr int phases = kPlace ? 4 : 3;
+  struct Shared {
+    u32 num[num_bins], begin[num_bins];
+  };
+  struct Lane {
+    u32 bin[each], rank[each];
+  };
+
+  static MEGASEAL_HD u32 num_blocks(const Job& job) {
+    return u32((u64(job.num) + each * block - 1) / (each * block));
+  }
+
+  template <int kPhase>
+  static MEGASEAL_INLINE void run(const Job& job, Place place, Shared& shared, Lane& lane) {
+    u32 *counts = job.bins, *placed = job.bins + num_bins, *begins = job.bins + 2 * num_bins;
+    const u64 first = u64(place.block) * (each * block) + place.lane;
+    if constexpr (kPhase == 0) {
+      if (place.lane >= num_bins) return;
+      shared.num[place.lane] = 0;
+      if constexpr (kPlace) {
+        u32 longer = 0;
+        for (u32 bin = num_bins - 1; bin > place.lane; bin--) longer += counts[bin];
+        shared.begin[place.lane] = longer;
+        if (place.block == 0) begins[place.lane] = longer;
+        if (place.block == 0 && place.lane == 0) begins[num_bins] = job.num;
+      }
+    }
+    if constexpr (kPhase == 1) {
+      MEGASEAL_UNROLL(8)
+      for (u32 k = 0; k < each; k++) {
+        if (first + k * block >= job.num) continue;
+        lane.bin[k] = cipher_bin(job.spans[first + k * block].len);
+        lane.rank[k] = fetch_add(&shared.num[lane.bin[k]], 1);
+      }
+    }
+    if constexpr (kPhase == 2) {
+      if (place.lane >= num_bins || shared.num[place.lane] == 0) return;
+      if constexpr (kPlace)
+        shared.begin[place.lane] += fetch_add(&placed[place.lane], shared.num[place.lane]);
+      else
+        fetch_add(&counts[place.lane], shared.num[place.lane]);
+    }
+    if constexpr (kPhase == 3) {
+      MEGASEAL_UNROLL(8)
+      for (u32 k = 0; k < each; k++)
+        if (first + k * block < job.num)
+          job.order[shared.begin[lane.bin[k]] + lane.rank[k]] = u32(first + k * block);
+    }
+  }
+};
+
 // ---- What a job is made of ----
 
 /// Up to which length a lane takes a message alone, and eight lanes together; longer ones take a warp. Sharing costs every
@@ -339,17 +451,22 @@ MEGASEAL_INLINE CipherShapes cipher_shapes(u32 num) {
 }
 
 /// Calls run(program, part) for each program that the job may need, until one returns other than 0. The lengths are in the
-/// device's memory: every shape looks at every item, and leaves those of the others.
+/// device's memory: without bins every shape looks at every item, and leaves those of the others.
 template <bool kSeal, class Format, class Run>
 int cipher_parts(const CipherJob& job, const Run& run) {
   if (job.num == 0) return 0;
   const CipherShapes shapes = cipher_shapes(job.num);
-  const CipherPart alone = {job, 0, shapes.alone_max, nullptr};
-  const CipherPart eight = {job, shapes.alone_max + 1, shapes.eight_max, nullptr};
-  const CipherPart warp = {job, shapes.eight_max + 1, ~u32(0), nullptr};
-  int error = run(CipherProgram<kSeal, Format, 1>(), alone);
-  if (error == 0) error = run(CipherProgram<kSeal, Format, 8>(), eight);
-  if (error == 0) error = run(CipherProgram<kSeal, Format, 32>(), warp);
+  // The longest bins come first, and the bin of a bound is the last of its shape.
+  const auto part = [&](u32 min_len, u32 max_len) {
+    if (!job.bins) return CipherPart{job, min_len, max_len, nullptr, nullptr};
+    const u32* begins = job.bins + 2 * gpu::OrderJob::num_bins;
+    const u32* end = min_len == 0 ? begins + gpu::OrderJob::num_bins : begins + cipher_bin(min_len - 1);
+    return CipherPart{job, min_len, max_len, begins + cipher_bin(max_len), end};
+  };
+  int error = run(CipherProgram<kSeal, Format, 32>(), part(shapes.eight_max + 1, ~u32(0)));
+  if (error == 0)
+    error = run(CipherProgram<kSeal, Format, 8>(), part(shapes.alone_max + 1, shapes.eight_max));
+  if (error == 0) error = run(CipherProgram<kSeal, Format, 1>(), part(0, shapes.alone_max));
   return error;
 }
 

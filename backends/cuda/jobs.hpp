@@ -46,6 +46,17 @@ struct ScheduleJob {
   uint8_t* exporters;         // 32 bytes each, or null
 };
 
+/// From shared secrets to the secretboxes of sealed boxes (crypto_box_curve25519xchacha20poly1305_seal).
+struct SealedBoxJob {
+  uint32_t num;
+  const uint8_t* dh;          // 32 bytes each
+  const uint8_t* enc;         // 32 bytes each
+  const uint8_t* recipients;  // public keys
+  uint32_t recipient_stride;  // 32, or 0
+  uint8_t* keys;              // 32 bytes each
+  uint8_t* nonces;            // 8 bytes each
+};
+
 /// Where a message lies.
 struct Span {
   uint64_t text;  // where the text begins in `in` and in `out`, a multiple of 16; what follows the text up to the next
@@ -68,6 +79,17 @@ struct CipherJob {
   uint8_t* tags;  // 16 bytes each: seal writes, open reads
   uint8_t* status;
   const uint32_t* order;  // num numbers of items, those of like length together; null: as they come
+  const uint32_t* bins;   // what an OrderJob made beside `order`; null: `order` is from elsewhere, or null
+};
+
+/// The order of a cipher's items by length, where only the device knows their lengths.
+struct OrderJob {
+  static constexpr uint32_t num_bins = 64;
+
+  uint32_t num;
+  const Span* spans;
+  uint32_t* order;  // num numbers: written
+  uint32_t* bins;   // 3 * num_bins + 1 numbers: how many items each bin has; how many found their place; where bins begin
 };
 
 }  // namespace megaseal::gpu

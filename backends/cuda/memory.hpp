@@ -40,6 +40,16 @@ MEGASEAL_INLINE void store4(u8* p, u32 x) {
   store_le32(static_cast<u8*>(__builtin_assume_aligned(p, 4)), x);
 #endif
 }
+/// *p += x, all lanes of all blocks one after the other; what was there before.
+MEGASEAL_INLINE u32 fetch_add(u32* p, u32 x) {
+#if defined(__CUDA_ARCH__)
+  return atomicAdd(p, x);
+#else
+  const u32 before = *p;
+  *p += x;
+  return before;
+#endif
+}
 /// The word that keeps the first `n` of four bytes; none for n <= 0, all for n >= 4.
 MEGASEAL_INLINE u32 first_bytes_mask(int n) {
   return n >= 4 ? ~u32(0) : n <= 0 ? 0 : (u32(1) << (8 * n)) - 1;

@@ -43,7 +43,7 @@ MEGASEAL_INLINE void add_limbs(PolyNarrow (&h)[5], PolyNarrow m0, PolyNarrow m1,
       "addc.cc.u32 %2, %2, %7;\n\t"
       "addc.cc.u32 %3, %3, %8;\n\t"
       "addc.u32 %4, %4, %9;"
-      : "+r"(h[0].v), "+r"(h[1].v), "+r"(h[2].v), "+r"(h[3].v), "+r"(h[4].v)
+      : "+&r"(h[0].v), "+&r"(h[1].v), "+&r"(h[2].v), "+&r"(h[3].v), "+r"(h[4].v)
       : "r"(m0.v), "r"(m1.v), "r"(m2.v), "r"(m3.v), "r"(m4.v));
 #else
   u64 sum = u64(h[0].v) + m0.v;
@@ -84,17 +84,15 @@ struct PolySum {
     add_limbs(h, m0, m1, m2, m3, N::splat(top));  // h4 <= 4 + 1 + 1
     // Products of h0 … h3 are < 2^60 with r and < 1.25·2^60 with s, those of h4 < 2^31: each sum < 4.76·2^60, and what it
     // carries to the next < 4.76·2^28.
-    auto d0 =
+    // A carry is what the next sum begins with: no addition of its own.
+    const auto d0 =
         mul_wide(h[0], k.r[0]) + mul_wide(h[1], k.s[3]) + mul_wide(h[2], k.s[2]) + mul_wide(h[3], k.s[1]);
-    auto d1 = mul_wide(h[0], k.r[1]) + mul_wide(h[1], k.r[0]) + mul_wide(h[2], k.s[3]) +
-              mul_wide(h[3], k.s[2]) + mul_wide(h[4], k.s[1]);
-    auto d2 = mul_wide(h[0], k.r[2]) + mul_wide(h[1], k.r[1]) + mul_wide(h[2], k.r[0]) +
-              mul_wide(h[3], k.s[3]) + mul_wide(h[4], k.s[2]);
-    auto d3 = mul_wide(h[0], k.r[3]) + mul_wide(h[1], k.r[2]) + mul_wide(h[2], k.r[1]) +
-              mul_wide(h[3], k.r[0]) + mul_wide(h[4], k.s[3]);
-    d1 = d1 + d0.high();
-    d2 = d2 + d1.high();
-    d3 = d3 + d2.high();
+    const auto d1 = mul_wide(h[0], k.r[1]) + d0.high() + mul_wide(h[1], k.r[0]) + mul_wide(h[2], k.s[3]) +
+                    mul_wide(h[3], k.s[2]) + mul_wide(h[4], k.s[1]);
+    const auto d2 = mul_wide(h[0], k.r[2]) + d1.high() + mul_wide(h[1], k.r[1]) + mul_wide(h[2], k.r[0]) +
+                    mul_wide(h[3], k.s[3]) + mul_wide(h[4], k.s[2]);
+    const auto d3 = mul_wide(h[0], k.r[3]) + d2.high() + mul_wide(h[1], k.r[2]) + mul_wide(h[2], k.r[1]) +
+                    mul_wide(h[3], k.r[0]) + mul_wide(h[4], k.s[3]);
     const N d4 = h[4] * k.r[0] + d3.high();  // < 6·2^28 + 4.76·2^28
     // Bits 130 and up return times 5: d4/4·5 < 13.5·2^28.
     const N c = d4.template shr<2>() + (d4 & N::splat(~u32(3)));

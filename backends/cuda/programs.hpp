@@ -17,6 +17,8 @@ struct Programs {
   Launch<X25519Job> x25519_shared, x25519_public;
   Launch<ScheduleJob> hpke_schedule;
   Launch<CipherJob> chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open;
+  Launch<OrderJob> cipher_order;  // for batches whose lengths the host does not know
+  Launch<SealedBoxJob> sealedbox_keys;
 };
 
 }  // namespace megaseal::gpu

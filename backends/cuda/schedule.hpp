@@ -14,10 +14,6 @@ MEGASEAL_KERNELS_BEGIN
 
 using gpu::ScheduleJob;
 
-/// One operation here.
-MEGASEAL_INLINE W32 majority(W32 a, W32 b, W32 c) { return (a & b) | (c & (a | b)); }
-MEGASEAL_INLINE W32 xor3(W32 a, W32 b, W32 c) { return a ^ b ^ c; }
-
 /// v = start + compression of w. Unrolled: constants are part of the instructions.
 MEGASEAL_INLINE void sha256_in_registers(W32 (&v)[8], W32 (&w)[16], const W32 (&start)[8]) {
   const u32* k = sha256_constants();
@@ -199,22 +195,29 @@ struct ScheduleProgram {
     for (int i = 8; i < 15; i++) w[i] = {0};
     w[15] = {8 * (64 + 92)};
   }
-  /// Word `k` of psk ‖ 0x80 ‖ zeros.
-  static MEGASEAL_INLINE u32 psk_word(const ScheduleJob& job, u64 k) {
-    if (4 * k + 4 <= job.psk_len) return big_endian(job.psk + 4 * k);
-    if (4 * k > job.psk_len) return 0;
-    const u32 n = u32(job.psk_len - 4 * k);
+  /// What follows the whole words of psk: its last bytes and 0x80.
+  static MEGASEAL_INLINE u32 psk_end(const ScheduleJob& job) {
+    const u8* p = job.psk + (job.psk_len & ~u64(3));
+    const u32 n = u32(job.psk_len % 4);
     u32 word = 0x80000000 >> (8 * n);
-    for (u32 i = 0; i < n; i++) word |= u32(job.psk[4 * k + i]) << (24 - 8 * i);
+    if (n > 0) word |= u32(p[0]) << 24;
+    if (n > 1) word |= u32(p[1]) << 16;
+    if (n > 2) word |= u32(p[2]) << 8;
     return word;
+  }
+  /// Word `k` of psk ‖ 0x80 ‖ zeros.
+  static MEGASEAL_INLINE u32 psk_word(const ScheduleJob& job, u64 k, u32 end) {
+    const u64 whole = job.psk_len / 4;
+    return k < whole ? big_endian(job.psk + 4 * k) : k == whole ? end : 0;
   }
   /// Block `b` of "HPKE-v1HPKE" 0x0020 0x0001 0x0003 "secret" ‖ psk.
   static MEGASEAL_INLINE void psk_block(W32 (&w)[16], const ScheduleJob& job, u64 b, bool last) {
     constexpr u32 label[6] = {0x48504b45, 0x2d763148, 0x504b4500, 0x20000100, 0x03736563, 0x72657400};
-    u32 before = b == 0 ? 0 : psk_word(job, 16 * b - 6);
+    const u32 end = psk_end(job);
+    u32 before = b == 0 ? 0 : psk_word(job, 16 * b - 6, end);
     MEGASEAL_UNROLL(16)
     for (int i = 0; i < 16; i++) {
-      const u32 next = b == 0 && i < 5 ? 0 : psk_word(job, 16 * b + i - 5);
+      const u32 next = b == 0 && i < 5 ? 0 : psk_word(job, 16 * b + i - 5, end);
       w[i] = {between(before, next)};
       if (b == 0 && i < 6) w[i].v |= label[i];
       before = next;

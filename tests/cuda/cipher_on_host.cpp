@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #define MEGASEAL_ISA cuda
 #include "backends/cuda/cipher.hpp"
 #include "tests/cuda/on_host.hpp"
@@ -18,6 +20,12 @@ int run(const CipherJob& job) {
 
 int launch_chacha20_stream(const StreamJob& job, Stream) {
   cuda::run_on_host<cuda::StreamProgram>(job, cuda::StreamProgram::num_blocks(job));
+  return 0;
+}
+int launch_cipher_order(const OrderJob& job, Stream) {
+  std::fill_n(job.bins, 3 * OrderJob::num_bins + 1, 0);
+  cuda::run_on_host<cuda::OrderProgram<false>>(job, cuda::OrderProgram<false>::num_blocks(job));
+  cuda::run_on_host<cuda::OrderProgram<true>>(job, cuda::OrderProgram<true>::num_blocks(job));
   return 0;
 }
 int launch_chacha20poly1305_seal(const CipherJob& job, Stream) { return run<true, cuda::AeadFormat>(job); }

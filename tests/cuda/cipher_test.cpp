@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <numeric>
 
 #define MEGASEAL_ISA cuda
@@ -95,7 +96,8 @@ struct Batch {
             .out = out.data(),
             .tags = tags_of.data(),
             .status = status_of.data(),
-            .order = order};
+            .order = order,
+            .bins = nullptr};
   }
 };
 
@@ -108,7 +110,7 @@ int open(const Batch& b, const CipherJob& job) {
                                        : gpu::on_host::launch_chacha20poly1305_open(job, nullptr);
 }
 
-using Run = std::function<int(const Batch&, const CipherJob&)>;
+using Slot = std::function<int(const Batch&, const CipherJob&)>;
 
 /// The text's own bytes as they should be, zeros up to the multiple of 16, and nothing else touched.
 void expect_texts(const Batch& b, const Bytes& got, const Bytes& expected, const Bytes& before) {
@@ -123,7 +125,7 @@ void expect_texts(const Batch& b, const Bytes& got, const Bytes& expected, const
   }
 }
 
-void check(Batch& b, const Run& run_seal, const Run& run_open, const uint32_t* order = nullptr) {
+void check(Batch& b, const Slot& run_seal, const Slot& run_open, const uint32_t* order = nullptr) {
   const Bytes ok(b.spans.size());
   for (const bool in_place : {false, true}) {
     SCOPED_TRACE(in_place ? "in place" : "apart");
@@ -146,7 +148,7 @@ void check(Batch& b, const Run& run_seal, const Run& run_open, const uint32_t* o
 template <bool kSeal, class Format, uint32_t kGroup>
 int run_shape(const CipherJob& job) {
   using Program = cuda::CipherProgram<kSeal, Format, kGroup>;
-  const cuda::CipherPart part = {job, 0, ~uint32_t(0), nullptr};
+  const cuda::CipherPart part = {job, 0, ~uint32_t(0), nullptr, nullptr};
   cuda::run_on_host<Program>(part, Program::num_blocks(part));
   return 0;
 }
@@ -232,6 +234,48 @@ TEST_P(CudaCipher, InAnyOrder) {
   check(b, seal, open, order.data());
   std::reverse(order.begin(), order.end());
   check(b, seal, open, order.data());
+}
+
+/// The order that the device makes: each item once, the longer first up to its bin, and each shape's own range.
+TEST_P(CudaCipher, InTheOrderByLength) {
+  for (const size_t num : {1, 2, 100, 2049, 5000}) {
+    std::vector<size_t> lens;
+    for (size_t i = 0; i < num; i++)
+      lens.push_back(random.below(size_t(1) << (1 + random.below(num > 1000 ? 9 : 14))));
+    if (num == 100)
+      lens[40] = 256, lens[41] = 257, lens[42] = 2048, lens[43] = 2049, lens[44] = 0, lens[45] = 1 << 20;
+    Batch b(random, GetParam(), lens, {0, 3});
+    std::vector<uint32_t> order(num, ~0u), bins(3 * gpu::OrderJob::num_bins + 1, 0xeeeeeeee);
+    const gpu::OrderJob job = {uint32_t(num), b.spans.data(), order.data(), bins.data()};
+    ASSERT_EQ(gpu::on_host::launch_cipher_order(job, nullptr), 0);
+    for (size_t k = 1; k < num; k++)
+      ASSERT_GE(cuda::cipher_bin(uint32_t(lens[order[k - 1]])), cuda::cipher_bin(uint32_t(lens[order[k]])));
+    const auto with_bins = [&](const Slot& run) {
+      return [&, run](const Batch& batch, CipherJob cipher) {
+        cipher.bins = bins.data();
+        return run(batch, cipher);
+      };
+    };
+    check(b, with_bins(seal), with_bins(open), order.data());
+    std::sort(order.begin(), order.end());
+    for (uint32_t k = 0; k < num; k++) ASSERT_EQ(order[k], k);
+  }
+}
+
+TEST(CudaOrder, BinsEndAtTheBoundsOfTheShapes) {
+  uint32_t last = 0;
+  for (uint32_t num = 0; num < 5000; num++) {
+    const uint32_t bin = cuda::cipher_bin(64 * num);
+    ASSERT_TRUE(bin == last || bin == last + 1) << num;
+    ASSERT_EQ(bin, cuda::cipher_bin(num == 0 ? 0 : 64 * num - 63));
+    last = bin;
+  }
+  for (const uint32_t num : {1u, 8192u, 65536u}) {
+    const cuda::CipherShapes shapes = cuda::cipher_shapes(num);
+    for (const uint32_t bound : {shapes.alone_max, shapes.eight_max})
+      EXPECT_EQ(cuda::cipher_bin(bound) + 1, cuda::cipher_bin(bound + 1));
+  }
+  EXPECT_LT(cuda::cipher_bin(~uint32_t(0)), gpu::OrderJob::num_bins);
 }
 
 TEST_P(CudaCipher, NothingToDo) {
@@ -331,6 +375,21 @@ TEST_P(CudaCipher, ItemsThatFailedBeforeAreLeftAloneAndZeroed) {
     EXPECT_EQ(to_hex(tags), to_hex(expected_tags));
     EXPECT_EQ(status, failed);
   }
+}
+
+/// Parts of a MAC would give r away: none stays where the next program's block could read it.
+TEST_P(CudaCipher, NothingStaysInShared) {
+  using Program = cuda::CipherProgram<true, cuda::AeadFormat, 8>;
+  if (GetParam() == Cipher::secretbox) return;
+  Batch b(random, GetParam(), std::vector<size_t>(Program::groups, 700), {5});
+  Bytes out = b.text, tags(b.tags.size()), status = b.status;
+  const cuda::CipherPart part = {b.job(b.text, out, tags, status), 0, ~uint32_t(0), nullptr, nullptr};
+  auto shared = std::make_unique<Program::Shared>();
+  auto lanes = std::make_unique<Program::Lane[]>(Program::block);
+  std::memset(shared.get(), 0xee, sizeof *shared);
+  cuda::run_phases_on_host<Program>(part, 0, 1, *shared, lanes.get());
+  EXPECT_EQ(tags, b.tags);
+  EXPECT_TRUE(all_zero(as_span(shared.get(), sizeof *shared)));
 }
 
 TEST(CudaStream, IsTheKeyStreamOfLibsodium) {
