@@ -74,6 +74,17 @@ const megaseal_cuda_batch* checked(const megaseal_cuda_batch* b, megaseal_error*
   return b;
 }
 
+// Numbers of messages in order of length, and the counts that this takes.
+struct Order {
+  uint32_t *order, *bins;
+  static constexpr size_t bins_bytes = sizeof(uint32_t) * (3 * gpu::OrderJob::num_bins + 1);
+  static constexpr size_t padded(size_t len) { return (len + 63) / 64 * 64; }
+  static constexpr size_t size(size_t num) { return padded(bins_bytes) + padded(sizeof(uint32_t) * num); }
+  explicit Order(void* at)
+      : order(reinterpret_cast<uint32_t*>(static_cast<uint8_t*>(at) + padded(bins_bytes))),
+        bins(static_cast<uint32_t*>(at)) {}
+};
+
 gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, size_t key_stride, const uint8_t* nonces,
                           size_t nonce_stride) {
   return {.num = uint32_t(b.num_items),
@@ -87,22 +98,34 @@ gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, siz
           .out = b.out,
           .tags = b.tags,
           .status = b.statuses,
-          .order = nullptr};
+          .order = nullptr,
+          .bins = nullptr};
+}
+
+// The cipher, its messages sorted in `scratch` if there is any.
+void run_cipher(Launches& launches, bool seal, gpu::CipherJob job, void* scratch) {
+  if (scratch) {
+    const Order sorted(scratch);
+    launches.run(&gpu::Programs::cipher_order,
+                 gpu::OrderJob{.num = job.num, .spans = job.spans, .order = sorted.order, .bins = sorted.bins});
+    job.order = sorted.order;
+    job.bins = sorted.bins;
+  }
+  launches.run(seal ? &gpu::Programs::chacha20poly1305_seal : &gpu::Programs::chacha20poly1305_open, job);
 }
 
 megaseal_error aead(bool seal, const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
-                    const uint8_t* nonces, size_t nonce_stride, void* stream) {
+                    const uint8_t* nonces, size_t nonce_stride, void* scratch, void* stream) {
   megaseal_error error;
   const megaseal_cuda_batch* b = checked(batch, &error);
   if (!b) return error;
-  if (!given(keys) || !nonces || reinterpret_cast<uintptr_t>(nonces) % 4 || !stride_is(key_stride, 32) || !stride_is(nonce_stride, 12))
+  if (!given(keys) || !aligned(scratch) || !nonces || reinterpret_cast<uintptr_t>(nonces) % 4 || !stride_is(key_stride, 32) || !stride_is(nonce_stride, 12))
     return MEGASEAL_ERROR_ARGUMENT;
   if (seal && b->num_items > 1 && key_stride == 0 && nonce_stride == 0) return MEGASEAL_ERROR_ARGUMENT;
   Launches launches(stream);
   if (!launches.can_run()) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
   launches.zero(b->statuses, b->num_items);
-  launches.run(seal ? &gpu::Programs::chacha20poly1305_seal : &gpu::Programs::chacha20poly1305_open,
-               cipher_job(*b, keys, key_stride, nonces, nonce_stride));
+  run_cipher(launches, seal, cipher_job(*b, keys, key_stride, nonces, nonce_stride), scratch);
   return launches.result();
 }
 
@@ -129,7 +152,7 @@ megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secre
 
 // What HPKE's programs hand to one another, one array after the other in the caller's scratch.
 struct Arrays {
-  uint8_t *secrets, *dh, *keys, *nonces, *psk;
+  uint8_t *secrets, *dh, *keys, *nonces, *psk, *order;
   size_t size;
 
   Arrays(void* base, size_t num, size_t psk_len) : size(0) {
@@ -144,6 +167,7 @@ struct Arrays {
     keys = take(num * 32);
     nonces = take(num * 12);
     psk = take(psk_len);
+    order = take(Order::size(num));
   }
 };
 
@@ -169,7 +193,7 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, c
   launches.zero(b->statuses, num);
   launches.upload(s.psk, shared.psk, shared.psk_len);
   if (seal) {
-    gpu::StreamJob ephemeral{.key = {}, .number = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
+    gpu::StreamJob ephemeral{.key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
     if (!system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
     launches.run(&gpu::Programs::chacha20_stream, ephemeral);
     megaseal::wipe(&ephemeral, sizeof ephemeral);
@@ -205,8 +229,7 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, c
                             .exporters = nullptr};
   std::memcpy(schedule.key_schedule_context, shared.key_schedule_context, sizeof schedule.key_schedule_context);
   launches.run(&gpu::Programs::hpke_schedule, schedule);
-  launches.run(seal ? &gpu::Programs::chacha20poly1305_seal : &gpu::Programs::chacha20poly1305_open,
-               cipher_job(*b, s.keys, 32, s.nonces, 12));
+  run_cipher(launches, seal, cipher_job(*b, s.keys, 32, s.nonces, 12), s.order);
   launches.wipe(scratch, s.size);
   return launches.result();
 }
@@ -222,13 +245,15 @@ using namespace megaseal;
 extern "C" {
 
 megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
-                                       const uint8_t* nonces, size_t nonce_stride, void* stream) {
-  return no_throw([&] { return aead(true, batch, keys, key_stride, nonces, nonce_stride, stream); });
+                                       const uint8_t* nonces, size_t nonce_stride, void* scratch,
+                                       void* stream) {
+  return no_throw([&] { return aead(true, batch, keys, key_stride, nonces, nonce_stride, scratch, stream); });
 }
 
 megaseal_error megaseal_cuda_aead_open(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
-                                       const uint8_t* nonces, size_t nonce_stride, void* stream) {
-  return no_throw([&] { return aead(false, batch, keys, key_stride, nonces, nonce_stride, stream); });
+                                       const uint8_t* nonces, size_t nonce_stride, void* scratch,
+                                       void* stream) {
+  return no_throw([&] { return aead(false, batch, keys, key_stride, nonces, nonce_stride, scratch, stream); });
 }
 
 megaseal_error megaseal_cuda_x25519(uint8_t* out, uint8_t* statuses, size_t num_items, const uint8_t* secrets,
@@ -243,6 +268,8 @@ megaseal_error megaseal_cuda_x25519_public(uint8_t* out, size_t num_items, const
                                            size_t secret_stride, void* stream) {
   return no_throw([&] { return x25519(out, nullptr, num_items, {secrets, secret_stride}, {}, stream); });
 }
+
+size_t megaseal_cuda_aead_scratch(size_t num_items) { return num_items > max_items ? 0 : Order::size(num_items); }
 
 size_t megaseal_cuda_hpke_scratch(size_t num_items, const megaseal_hpke_params* params) {
   return num_items > max_items ? 0 : Arrays(nullptr, num_items, params ? params->psk_len : 0).size;

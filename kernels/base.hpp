@@ -31,8 +31,20 @@
 
 /// Small functions: always inlined, so that no copy of them with a backend's flags exists on its own.
 #define MEGASEAL_INLINE MEGASEAL_HD inline __attribute__((always_inline))
-/// Large functions that the compiler is to keep as one body per instantiation.
-#define MEGASEAL_NOINLINE MEGASEAL_HD __attribute__((noinline))
+/// Large functions that the compiler is to keep as one body per instantiation. Not on a CUDA device, where what a call
+/// passes by reference would lie in memory that nothing wipes.
+#if defined(__CUDACC__)
+#define MEGASEAL_NOINLINE MEGASEAL_INLINE
+#else
+#define MEGASEAL_NOINLINE __attribute__((noinline))
+#endif
+
+/// Before a constexpr array outside of functions, which a device must be told to have as well.
+#if defined(__CUDA_ARCH__)
+#define MEGASEAL_TABLE __device__
+#else
+#define MEGASEAL_TABLE
+#endif
 
 /// Before a loop of `n` turns that indexes an array kept in registers: unrolled by either compiler.
 #define MEGASEAL_PRAGMA(x) _Pragma(#x)

@@ -86,6 +86,8 @@ class CudaRuntime final : public Runtime {
         .chacha20poly1305_open = device::launch_chacha20poly1305_open,
         .secretbox_seal = device::launch_secretbox_seal,
         .secretbox_open = device::launch_secretbox_open,
+        .cipher_order = device::launch_cipher_order,
+        .sealedbox_keys = device::launch_sealedbox_keys,
     };
     return all;
   }

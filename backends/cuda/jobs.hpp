@@ -15,7 +15,8 @@ namespace megaseal::gpu {
 struct StreamJob {
   uint8_t key[32];
   uint32_t number;
-  uint32_t num_blocks;  // of 64 bytes
+  uint32_t first_block;  // of the stream
+  uint32_t num_blocks;   // of 64 bytes
   uint8_t* out;         // 64 * num_blocks bytes
 };
 
@@ -44,6 +45,17 @@ struct ScheduleJob {
   uint8_t* keys;              // 32 bytes each
   uint8_t* nonces;            // 12 bytes each
   uint8_t* exporters;         // 32 bytes each, or null
+};
+
+/// From shared secrets to the secretboxes of sealed boxes (crypto_box_curve25519xchacha20poly1305_seal).
+struct SealedBoxJob {
+  uint32_t num;
+  const uint8_t* dh;          // 32 bytes each
+  const uint8_t* enc;         // 32 bytes each
+  const uint8_t* recipients;  // public keys
+  uint32_t recipient_stride;  // 32, or 0
+  uint8_t* keys;              // 32 bytes each
+  uint8_t* nonces;            // 8 bytes each
 };
 
 /// Where a message lies.

@@ -8,6 +8,7 @@ int launch_chacha20_stream(const StreamJob&, Stream);
 int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table
 int launch_hpke_schedule(const ScheduleJob&, Stream);
+int launch_sealedbox_keys(const SealedBoxJob&, Stream);
 int launch_cipher_order(const OrderJob&, Stream);
 int launch_chacha20poly1305_seal(const CipherJob&, Stream);
 int launch_chacha20poly1305_open(const CipherJob&, Stream);

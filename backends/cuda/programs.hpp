@@ -18,6 +18,7 @@ struct Programs {
   Launch<ScheduleJob> hpke_schedule;
   Launch<CipherJob> chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open;
   Launch<OrderJob> cipher_order;  // for batches whose lengths the host does not know
+  Launch<SealedBoxJob> sealedbox_keys;
 };
 
 }  // namespace megaseal::gpu

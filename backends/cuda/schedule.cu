@@ -2,6 +2,7 @@
 #include "backends/cuda/schedule.hpp"
 #include "backends/cuda/kernel.cuh"
 #include "backends/cuda/launches.hpp"
+#include "backends/cuda/sealedbox.hpp"
 
 namespace megaseal::gpu::device {
 
@@ -10,6 +11,12 @@ int launch_hpke_schedule(const ScheduleJob& job, Stream stream) {
   if (job.num == 0) return 0;
   const Program::Job prepared = cuda::prepare_schedule(job);
   cuda::kernel<Program><<<Program::num_blocks(prepared), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(prepared);
+  return int(cudaGetLastError());
+}
+int launch_sealedbox_keys(const SealedBoxJob& job, Stream stream) {
+  using Program = cuda::SealedBoxProgram;
+  if (job.num == 0) return 0;
+  cuda::kernel<Program><<<Program::num_blocks(job), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(job);
   return int(cudaGetLastError());
 }
 

@@ -19,12 +19,12 @@ struct Piece {
   uint64_t secrets = 0, psk = 0;
   uint64_t status = 0, text = 0;
   uint64_t down_tags = 0, out = 0, exporters = 0;
-  uint64_t dh = 0, keys = 0, derived_nonces = 0;
+  uint64_t ephemerals = 0, dh = 0, keys = 0, derived_nonces = 0;
   uint64_t secrets_end = 0, up_end = 0, text_end = 0, down_end = 0, end = 0;
 };
 
 constexpr uint64_t align = 256;
-constexpr uint64_t max_slack = 17 * align;  // each part begins at a multiple
+constexpr uint64_t max_slack = 18 * align;  // each part begins at a multiple
 constexpr uint64_t padded(uint64_t len) { return (len + 15) & ~uint64_t(15); }
 
 struct Layout {
@@ -283,7 +283,8 @@ CipherJob cipher_job(const Piece& p, uint8_t* device, bool is_seal) {
           .out = device + p.text,
           .tags = device + (is_seal ? p.down_tags : p.up_tags),
           .status = device + p.status,
-          .order = p.in_order ? nullptr : reinterpret_cast<const uint32_t*>(device + p.order)};
+          .order = p.in_order ? nullptr : reinterpret_cast<const uint32_t*>(device + p.order),
+          .bins = nullptr};
 }
 
 void pack_strided(uint8_t* out, Strided in, bool one, uint32_t from, uint32_t num) {
@@ -445,9 +446,12 @@ class HpkeWork final : public Work {
     Piece p;
     p.from = from;
     if (psk_len > limit / 2) return p;
-    const Fitting f = fitting(tile_.items + from, tile_.num - from, per_item, limit - max_slack - psk_len);
+    const Fitting f = fitting(tile_.items + from, tile_.num - from, per_item, limit - max_slack - psk_len - 64);
     p.num = f.num;
-    p.one_secret = tile_.secrets.stride == 0;
+    // Ephemeral secrets are made two at a time: the next piece begins with a block.
+    if (tile_.seed && from + p.num < tile_.num) p.num -= p.num % 2;
+    if (p.num == 0) return p;
+    p.one_secret = !tile_.seed && tile_.secrets.stride == 0;
     p.one_point = tile_.recipients.stride == 0;
     Layout l;
     p.points = l.add(strided_len(p.one_point, f.num));
@@ -458,7 +462,7 @@ class HpkeWork final : public Work {
       p.up_tags = l.add(16 * uint64_t(f.num));
       p.out = l.add(32 * uint64_t(f.num));  // enc
     }
-    p.secrets = l.add(strided_len(p.one_secret, f.num));
+    p.secrets = l.add(tile_.seed ? 0 : strided_len(p.one_secret, f.num));
     p.psk = l.add(psk_len);
     p.secrets_end = l.end;
     p.status = l.add(f.num);
@@ -470,6 +474,7 @@ class HpkeWork final : public Work {
     }
     p.exporters = l.add(tile_.exporters ? 32 * uint64_t(f.num) : 0);
     p.down_end = l.end;
+    p.ephemerals = tile_.seed ? l.add(64 * uint64_t((f.num + 1) / 2)) : p.secrets;
     p.dh = l.add(32 * uint64_t(f.num));
     p.keys = l.add(32 * uint64_t(f.num));
     p.derived_nonces = l.add(12 * uint64_t(f.num));
@@ -478,7 +483,7 @@ class HpkeWork final : public Work {
   }
 
   void pack(Piece& p, uint8_t* pinned) const override {
-    pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
+    if (!tile_.seed) pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
     pack_strided(pinned + p.points, tile_.recipients, p.one_point, p.from, p.num);
     if (tile_.shared->psk_len) std::memcpy(pinned + p.psk, tile_.shared->psk, tile_.shared->psk_len);
     if (!is_seal_) std::memcpy(pinned + p.out, tile_.enc + 32 * size_t(p.from), 32 * size_t(p.num));
@@ -486,8 +491,19 @@ class HpkeWork final : public Work {
   }
 
   int launch(const Programs& programs, const Piece& p, uint8_t* device, Stream stream) const override {
+    if (tile_.seed) {
+      StreamJob secrets{.key = {},
+                        .number = tile_.seed->number,
+                        .first_block = p.from / 2,
+                        .num_blocks = (p.num + 1) / 2,
+                        .out = device + p.ephemerals};
+      std::memcpy(secrets.key, tile_.seed->key, sizeof secrets.key);
+      const int e = programs.chacha20_stream(secrets, stream);
+      wipe_memory(&secrets, sizeof secrets);
+      if (e) return e;
+    }
     X25519Job curve{.num = p.num,
-                    .secrets = device + p.secrets,
+                    .secrets = device + p.ephemerals,
                     .secret_stride = p.one_secret ? 0u : 32u,
                     .points = nullptr,
                     .point_stride = 0,

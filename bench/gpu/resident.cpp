@@ -120,7 +120,7 @@ struct Messages {
   CipherJob job() const {
     return {.num = num, .keys = d_keys.data(), .nonces = d_nonces.data(), .key_stride = 32, .nonce_stride = 12,
             .spans = spans.data(), .aad = nullptr, .in = in.data(), .out = out.data(), .tags = tags.data(),
-            .status = status.data(), .order = nullptr};
+            .status = status.data(), .order = nullptr, .bins = nullptr};
   }
   uint32_t num, len;
   uint64_t room;
@@ -177,7 +177,7 @@ Measured hpke(bool seal, uint32_t len) {
                      .status = nullptr, .table = nullptr};
   };
   launched(device::launch_x25519_public(publics(d_recipient_secrets.data(), recipients.data()), nullptr));
-  StreamJob stream{.key = {}, .number = 0, .num_blocks = num / 2, .out = secrets.data()};
+  StreamJob stream{.key = {}, .number = 0, .first_block = 0, .num_blocks = num / 2, .out = secrets.data()};
   randombytes_buf(stream.key, sizeof stream.key);
   ScheduleJob schedule{.num = num, .key_schedule_context = {}, .psk = nullptr, .psk_len = 0, .dh = dh.data(),
                        .enc = enc.data(), .recipients = recipients.data(), .recipient_stride = 32, .keys = keys.data(),

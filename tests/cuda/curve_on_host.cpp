@@ -34,6 +34,37 @@ int launch_x25519_shared(const X25519Job& job, Stream) { return run<cuda::X25519
 int launch_x25519_public(const X25519Job& job, Stream) {
   return cuda::with_public_program(job.num, [&]<class Program>(Program) { return run<Program>(job); });
 }
-int launch_x25519_public_of_four(const X25519Job& job) { return run<cuda::X25519Public<4>>(job); }
+int launch_x25519_public_of_four(const X25519Job& job, Stream) { return run<cuda::X25519Public<4>>(job); }
+
+namespace {
+
+template <class Program>
+bool leaves_nothing(const X25519Job& job) {
+  static typename Program::Shared shared;
+  static typename Program::Lane lanes[Program::block];
+  __builtin_memset(static_cast<void*>(&shared), 0xa5, sizeof shared);
+  cuda::run_phases_on_host<Program>(job, 0, 1, shared, lanes);
+  const auto* const bytes = reinterpret_cast<const uint8_t*>(&shared);
+  for (size_t i = 0; i < sizeof shared; i++)
+    if (bytes[i]) return false;
+  return true;
+}
+
+}  // namespace
+
+bool x25519_leaves_nothing(const uint8_t* secret) {
+  alignas(16) uint8_t out[32], status[1] = {0}, one_secret[32];
+  __builtin_memcpy(one_secret, secret, 32);
+  const X25519Job job = {.num = 1,
+                         .secrets = one_secret,
+                         .secret_stride = 32,
+                         .points = one_secret,
+                         .point_stride = 32,
+                         .out = out,
+                         .status = status,
+                         .table = &base_table()};
+  return leaves_nothing<cuda::X25519Shared>(job) && leaves_nothing<cuda::X25519Public<1>>(job) &&
+         leaves_nothing<cuda::X25519Public<4>>(job);
+}
 
 }  // namespace megaseal::gpu::on_host

@@ -246,7 +246,9 @@ int HostRuntime::launch(const Job& job, Stream stream) {
     .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>, \
     .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>, \
     .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,               \
-    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>                \
+    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>,               \
+    .cipher_order = launch<&Programs::cipher_order, OrderJob>,                    \
+    .sealedbox_keys = launch<&Programs::sealedbox_keys, SealedBoxJob>             \
   }
 
 const Programs& HostRuntime::programs() {

@@ -8,7 +8,12 @@ namespace megaseal::gpu::on_host {
 int launch_chacha20_stream(const StreamJob&, Stream);
 int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table
+/// By the program that large numbers of keys take.
+int launch_x25519_public_of_four(const X25519Job&, Stream);
+/// Whether the blocks of all three programs end with zeros in what their lanes shared.
+bool x25519_leaves_nothing(const uint8_t* secret);
 int launch_hpke_schedule(const ScheduleJob&, Stream);
+int launch_sealedbox_keys(const SealedBoxJob&, Stream);
 int launch_cipher_order(const OrderJob&, Stream);
 int launch_chacha20poly1305_seal(const CipherJob&, Stream);
 int launch_chacha20poly1305_open(const CipherJob&, Stream);

@@ -24,7 +24,7 @@ int stream(const StreamJob& job, Stream) {
   const uint8_t nonce[12] = {uint8_t(job.number), uint8_t(job.number >> 8), uint8_t(job.number >> 16),
                              uint8_t(job.number >> 24)};
   const StreamItem item{
-      .key = job.key, .nonce = nonce, .out = job.out, .len = 64 * uint64_t(job.num_blocks), .counter = 0};
+      .key = job.key, .nonce = nonce, .out = job.out, .len = 64 * uint64_t(job.num_blocks), .counter = job.first_block};
   const StreamTile tile{.num = 1, .items = &item};
   scalar_table.chacha20_stream(&tile);
   return 0;
@@ -116,6 +116,8 @@ const Programs& reference_programs() {
       .chacha20poly1305_open = cipher<&KernelTable::chacha20poly1305_open, false>,
       .secretbox_seal = cipher<&KernelTable::secretbox_seal, true>,
       .secretbox_open = cipher<&KernelTable::secretbox_open, false>,
+      .cipher_order = nullptr,    // which tiles do not need: their lengths are the host's to know
+      .sealedbox_keys = nullptr,  // nor this yet
   };
   return all;
 }

@@ -1,5 +1,6 @@
 #define MEGASEAL_ISA cuda
 #include "backends/cuda/schedule.hpp"
+#include "backends/cuda/sealedbox.hpp"
 #include "tests/cuda/on_host.hpp"
 
 namespace megaseal::gpu::on_host {
@@ -8,6 +9,10 @@ int launch_hpke_schedule(const ScheduleJob& job, Stream) {
   using Program = cuda::ScheduleProgram;
   const Program::Job prepared = cuda::prepare_schedule(job);
   cuda::run_on_host<Program>(prepared, Program::num_blocks(prepared));
+  return 0;
+}
+int launch_sealedbox_keys(const SealedBoxJob& job, Stream) {
+  cuda::run_on_host<cuda::SealedBoxProgram>(job, cuda::SealedBoxProgram::num_blocks(job));
   return 0;
 }
 

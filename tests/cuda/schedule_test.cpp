@@ -1,5 +1,6 @@
 // The device's key schedule, run on the host: RFC 9180's vectors, a reference on libsodium's HMAC, the portable backend.
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <cstring>
 
@@ -102,6 +103,49 @@ TEST(CudaSchedule, AsThePortableBackendDoes) {
         EXPECT_EQ(out.nonces, expected.nonces);
         EXPECT_EQ(out.exporters, expected.exporters);
       }
+}
+
+/// A box that libsodium seals: its text comes back under the key and nonce made here.
+TEST(CudaSealedBox, KeysOpenTheBoxesOfLibsodium) {
+  Random random;
+  for (const size_t num : {0, 1, 130})
+    for (const bool one_recipient : {false, true}) {
+      Bytes dh, enc, recipients;
+      std::vector<Bytes> texts, boxes;
+      Bytes secret(32), recipient(32);
+      for (size_t i = 0; i < num; i++) {
+        if (i == 0 || !one_recipient) {
+          crypto_box_curve25519xchacha20poly1305_keypair(recipient.data(), secret.data());
+          recipients.insert(recipients.end(), recipient.begin(), recipient.end());
+        }
+        texts.push_back(random.bytes(1 + random.below(100)));
+        boxes.emplace_back(texts[i].size() + 48);
+        crypto_box_curve25519xchacha20poly1305_seal(boxes[i].data(), texts[i].data(), texts[i].size(),
+                                                    recipient.data());
+        enc.insert(enc.end(), boxes[i].begin(), boxes[i].begin() + 32);
+        const Bytes shared = reference::x25519(secret, {boxes[i].begin(), boxes[i].begin() + 32});
+        dh.insert(dh.end(), shared.begin(), shared.end());
+      }
+      Bytes keys(32 * num + 1), nonces(8 * num + 1);
+      const gpu::SealedBoxJob job = {.num = uint32_t(num),
+                                     .dh = dh.data(),
+                                     .enc = enc.data(),
+                                     .recipients = recipients.data(),
+                                     .recipient_stride = one_recipient ? 0u : 32u,
+                                     .keys = keys.data(),
+                                     .nonces = nonces.data()};
+      ASSERT_EQ(gpu::on_host::launch_sealedbox_keys(job, nullptr), 0);
+      for (size_t i = 0; i < num; i++) {
+        // The secretbox: block 0 is key of the MAC and first 32 bytes of stream; then tag, then text.
+        const uint8_t* ct = boxes[i].data() + 48;
+        Bytes stream(32 + texts[i].size());
+        crypto_stream_chacha20(stream.data(), stream.size(), &nonces[8 * i], &keys[32 * i]);
+        ASSERT_EQ(
+            crypto_onetimeauth_poly1305_verify(boxes[i].data() + 32, ct, texts[i].size(), stream.data()), 0)
+            << i;
+        for (size_t k = 0; k < texts[i].size(); k++) ASSERT_EQ(ct[k] ^ stream[32 + k], texts[i][k]);
+      }
+    }
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ const gpu::Programs on_host = {
     .chacha20poly1305_open = gpu::on_host::launch_chacha20poly1305_open,
     .secretbox_seal = gpu::on_host::launch_secretbox_seal,
     .secretbox_open = gpu::on_host::launch_secretbox_open,
+    .cipher_order = gpu::on_host::launch_cipher_order,
+    .sealedbox_keys = gpu::on_host::launch_sealedbox_keys,
 };
 
 }  // namespace

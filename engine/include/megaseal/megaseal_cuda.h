@@ -38,18 +38,21 @@ typedef struct megaseal_cuda_batch {
   uint8_t *statuses;  /**< num_items */
 } megaseal_cuda_batch;
 
+/** megaseal_cuda_aead_scratch: bytes of scratch memory for so many messages. */
+MEGASEAL_API size_t megaseal_cuda_aead_scratch(size_t num_items);
 /** megaseal_cuda_aead_seal: ChaCha20-Poly1305 (RFC 8439). Strides are 32 and 12, or 0: one for all (not both, of more than
- * one message, when sealing). `stream` is a cudaStream_t; NULL: the default stream.
+ * one message, when sealing). In `scratch` messages are sorted by length, which only the GPU knows, so that those side by
+ * side end together; NULL where lengths are alike. `stream` is a cudaStream_t; NULL: the default stream.
  * Errors: ARGUMENT, BACKEND_UNAVAILABLE: no GPU, or it refused the work; nothing is to be relied on then. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch *batch,
                                                                       const uint8_t *keys, size_t key_stride,
                                                                       const uint8_t *nonces, size_t nonce_stride,
-                                                                      void *stream);
+                                                                      void *scratch, void *stream);
 /** megaseal_cuda_aead_open: likewise. Item statuses: OK, AUTH_FAILED. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_aead_open(const megaseal_cuda_batch *batch,
                                                                       const uint8_t *keys, size_t key_stride,
                                                                       const uint8_t *nonces, size_t nonce_stride,
-                                                                      void *stream);
+                                                                      void *scratch, void *stream);
 
 /** megaseal_cuda_x25519: out[i] = X25519(secrets[i], points[i]), 32 bytes each, packed; as megaseal_x25519_batch. Strides
  * are 32, or 0: one for all. Item statuses: OK, LOW_ORDER. */
