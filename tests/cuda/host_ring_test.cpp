@@ -167,6 +167,19 @@ TEST(cudaSecrets, AreGoneFromTheSlotBeforeAnyResultIsRead) {
   EXPECT_TRUE(all_zero({slot->pinned + 3072, 1024}));
 }
 
+TEST(cudaOrder, IsGivenWhereLengthsDiffer) {
+  World world(small_slots());
+  const auto seal = [](size_t shortest, size_t longest) {
+    const uint64_t before[] = {num_ordered_jobs, num_unordered_jobs};
+    Batch batch(Kind::seal, {.num = 9, .max_len = shortest, .long_item = 4, .long_len = longest}, 31);
+    EXPECT_EQ(batch.run(cuda_table), "");
+    return std::vector<uint64_t>{num_ordered_jobs - before[0], num_unordered_jobs - before[1]};
+  };
+  EXPECT_EQ(seal(0, 0), (std::vector<uint64_t>{0, 1}));
+  EXPECT_EQ(seal(0, 1), (std::vector<uint64_t>{1, 0}));
+  EXPECT_EQ(seal(3000, 9000), (std::vector<uint64_t>{1, 0}));
+}
+
 TEST(cudaMemory, StaysBelowTheCapAndGrowsWithTheBatch) {
   // Slots of 4 MiB, pinned and on the device, of which the cap allows three.
   gpu::DeviceOptions options = small_slots();

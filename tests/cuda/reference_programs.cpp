@@ -8,6 +8,9 @@
 #include "backends/registry.hpp"
 
 namespace megaseal::test {
+
+std::atomic<uint64_t> num_ordered_jobs{0}, num_unordered_jobs{0};
+
 namespace {
 
 using namespace gpu;
@@ -71,6 +74,7 @@ template <void (*KernelTable::*kSlot)(const AeadTile*), bool kSeal>
 int cipher(const CipherJob& job, Stream) {
   for (const void* p : {job.keys, job.nonces, job.aad, job.in, static_cast<const uint8_t*>(job.tags)})
     require_aligned(p);
+  (job.order ? num_ordered_jobs : num_unordered_jobs)++;
   std::vector<bool> seen(job.num);
   uint64_t longest = ~uint64_t(0);
   for (uint32_t k = 0; k < job.num; k++) {
