@@ -343,7 +343,7 @@ struct CipherProgram {
     }
     if constexpr (kGroup != 1) {
       const u32 pieces = len / 16 + (len % 16 != 0);
-      poly_times_power(sum, lane.key, pieces > 4 * u64(end) ? pieces - 4 * u64(end) : 0);
+      poly_times_power(sum, lane.key, pieces > 4 * end ? pieces - 4 * end : 0);
     }
   }
 

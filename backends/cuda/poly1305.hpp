@@ -149,8 +149,8 @@ struct PolyWord64 {
   friend MEGASEAL_INLINE void pin(PolyWord64&) {}
 };
 
-/// sum·r^e, e public.
-MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<PolyNarrow>& key, u64 e) {
+/// sum·r^e, e public: a message has less than 2^28 blocks.
+MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<PolyNarrow>& key, u32 e) {
   using Field = Poly1305Field26<PolyWord64>;
   if (e == 0) return;
   const auto load = [](Field::Elem & out, const PolyNarrow* h, u32 top) __attribute__((always_inline)) {
@@ -167,7 +167,7 @@ MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<Po
   Field::Elem r, power, x;
   load(r, key.r, 0);
   power = r;
-  int bit = 63;
+  int bit = 31;
   while (!(e >> bit & 1)) bit--;
   while (bit-- != 0) {
     times(power, power);

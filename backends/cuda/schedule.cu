@@ -1,7 +1,7 @@
 #define MEGASEAL_ISA cuda
-#include "backends/cuda/schedule.hpp"
 #include "backends/cuda/kernel.cuh"
 #include "backends/cuda/launches.hpp"
+#include "backends/cuda/schedule.hpp"
 #include "backends/cuda/sealedbox.hpp"
 
 namespace megaseal::gpu::device {
@@ -10,13 +10,15 @@ int launch_hpke_schedule(const ScheduleJob& job, Stream stream) {
   using Program = cuda::ScheduleProgram;
   if (job.num == 0) return 0;
   const Program::Job prepared = cuda::prepare_schedule(job);
-  cuda::kernel<Program><<<Program::num_blocks(prepared), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(prepared);
+  cuda::kernel<Program>
+      <<<Program::num_blocks(prepared), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(prepared);
   return int(cudaGetLastError());
 }
 int launch_sealedbox_keys(const SealedBoxJob& job, Stream stream) {
   using Program = cuda::SealedBoxProgram;
   if (job.num == 0) return 0;
-  cuda::kernel<Program><<<Program::num_blocks(job), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(job);
+  cuda::kernel<Program>
+      <<<Program::num_blocks(job), Program::block, 0, static_cast<cudaStream_t>(stream)>>>(job);
   return int(cudaGetLastError());
 }
 

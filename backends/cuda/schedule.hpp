@@ -1,6 +1,6 @@
 // HPKE's key derivation (kernels/hpke_schedule.hpp has the sequence of hashes) on a device, a message to a lane.
 //
-// Nineteen compressions and more, each some 1,400 instructions when its sixteen schedule words live in registers: so there is
+// Nineteen compressions and more, each some 1,500 instructions when its sixteen schedule words live in registers: so there is
 // one, in a loop, and what goes into it and where its result goes is chosen by the loop's state, the same in all lanes. All
 // of it stays in registers: no local memory, nothing shared, nothing to wipe.
 #pragma once

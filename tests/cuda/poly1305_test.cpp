@@ -146,7 +146,7 @@ Bytes in_two_parts(const Bytes& key, const Bytes& message, size_t split) {
   sum.clear(), other.clear();
   hash(sum, message, 0, split, k);
   hash(other, message, split, message.size(), k);
-  poly_times_power(sum, k, (message.size() - split + 15) / 16);
+  poly_times_power(sum, k, u32((message.size() - split + 15) / 16));
   sum.add(other);
   return finish(sum, key);
 }
