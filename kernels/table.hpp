@@ -202,10 +202,12 @@ struct KernelTable {
       tile_items;  // items in a tile from which this backend runs at full speed, its scratch still in cache
 #define X(slot, Tile) void (*slot)(const Tile*);
   MEGASEAL_SLOTS(X)
-  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
 #define X(slot, Tile) uint32_t (*slot)(const Tile*);
   MEGASEAL_WHOLE_SLOTS(X)
+#undef X
+#define X(slot, Tile) void (*slot)(const Tile*);
+  MEGASEAL_PREPARED_SLOTS(X)
 #undef X
   uint32_t prepared_bytes[x25519_prepared_sizes];  // of a table, by size; rising, multiples of 64
 };

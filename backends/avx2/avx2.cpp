@@ -21,10 +21,10 @@ const KernelTable avx2_table = {
     .hkdf_extract = avx2::hkdf_extract,
     .hkdf_expand = avx2::hkdf_expand,
     .hpke_schedule = avx2::hpke_schedule,
-    .x25519_prepare = avx2::x25519_prepare,
-    .x25519_prepared = avx2::x25519_prepared,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx2::x25519_prepare,
+    .x25519_prepared = avx2::x25519_prepared,
     .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 

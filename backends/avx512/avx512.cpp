@@ -21,10 +21,10 @@ const KernelTable avx512_table = {
     .hkdf_extract = avx512::hkdf_extract,
     .hkdf_expand = avx512::hkdf_expand,
     .hpke_schedule = avx512::hpke_schedule,
-    .x25519_prepare = avx512::x25519_prepare,
-    .x25519_prepared = avx512::x25519_prepared,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx512::x25519_prepare,
+    .x25519_prepared = avx512::x25519_prepared,
     .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 

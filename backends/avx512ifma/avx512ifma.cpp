@@ -21,10 +21,10 @@ const KernelTable avx512ifma_table = {
     .hkdf_extract = avx512ifma::hkdf_extract,
     .hkdf_expand = avx512ifma::hkdf_expand,
     .hpke_schedule = avx512ifma::hpke_schedule,
-    .x25519_prepare = avx512ifma::x25519_prepare,
-    .x25519_prepared = avx512ifma::x25519_prepared,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = avx512ifma::x25519_prepare,
+    .x25519_prepared = avx512ifma::x25519_prepared,
     .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 

@@ -172,10 +172,10 @@ const KernelTable cuda_table = {
     .hkdf_extract = nullptr,
     .hkdf_expand = nullptr,
     .hpke_schedule = nullptr,
-    .x25519_prepare = nullptr,
-    .x25519_prepared = nullptr,
     .hpke_seal = gpu::hpke_seal_slot,
     .hpke_open = gpu::hpke_open_slot,
+    .x25519_prepare = nullptr,
+    .x25519_prepared = nullptr,
     .prepared_bytes = {},
 };
 

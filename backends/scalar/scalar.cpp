@@ -21,10 +21,10 @@ const KernelTable scalar_table = {
     .hkdf_extract = scalar::hkdf_extract,
     .hkdf_expand = scalar::hkdf_expand,
     .hpke_schedule = scalar::hpke_schedule,
-    .x25519_prepare = scalar::x25519_prepare,
-    .x25519_prepared = scalar::x25519_prepared,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = scalar::x25519_prepare,
+    .x25519_prepared = scalar::x25519_prepared,
     .prepared_bytes = MEGASEAL_PREPARED_BYTES,
 };
 

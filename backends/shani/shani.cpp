@@ -20,10 +20,10 @@ const KernelTable shani_table = {
     .hkdf_extract = shani::hkdf_extract,
     .hkdf_expand = shani::hkdf_expand,
     .hpke_schedule = shani::hpke_schedule,
-    .x25519_prepare = nullptr,
-    .x25519_prepared = nullptr,
     .hpke_seal = nullptr,
     .hpke_open = nullptr,
+    .x25519_prepare = nullptr,
+    .x25519_prepared = nullptr,
     .prepared_bytes = {},
 };
 

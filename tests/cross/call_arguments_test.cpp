@@ -34,7 +34,7 @@ TEST(EngineArguments, CreateRefusesWhatItCannotServe) {
     EXPECT_EQ(megaseal_engine_create(&engine, &options), expected);
     EXPECT_EQ(engine, nullptr);
   };
-  expect_error({0, nullptr, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
+  expect_error({0, nullptr, 0, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
   expect_error({sizeof(megaseal_engine_options), nullptr, 1025, 0, 0}, MEGASEAL_ERROR_ARGUMENT);
   expect_error({sizeof(megaseal_engine_options), "abacus", 1, 0, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
   expect_error({sizeof(megaseal_engine_options), "Scalar", 1, 0, 0}, MEGASEAL_ERROR_BACKEND_UNAVAILABLE);

@@ -83,9 +83,9 @@ const KernelTable planted_table = {.name = "planted",
                                    .hkdf_extract = nullptr,
                                    .hkdf_expand = nullptr,
                                    .hpke_schedule = nullptr,
-                                   .x25519_prepare = nullptr,
-                                   .x25519_prepared = nullptr,
                                    .hpke_seal = nullptr,
                                    .hpke_open = nullptr,
+                                   .x25519_prepare = nullptr,
+                                   .x25519_prepared = nullptr,
                                    .prepared_bytes = {}};
 }  // namespace megaseal::ct
