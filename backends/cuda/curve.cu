@@ -33,14 +33,17 @@ int launch(const X25519Job& job, Stream stream) {
 
 }  // namespace
 
-int launch_x25519_shared(const X25519Job& job, Stream stream) { return launch<cuda::X25519Shared>(job, stream); }
+int launch_x25519_shared(const X25519Job& job, Stream stream) {
+  return launch<cuda::X25519Shared>(job, stream);
+}
 
 int launch_x25519_public(const X25519Job& job, Stream stream) {
   X25519Job with_table = job;
   void* table = nullptr;
   if (const cudaError_t error = cudaGetSymbolAddress(&table, base_table)) return int(error);
   with_table.table = table;
-  return cuda::with_public_program(job.num, [&]<class Program>(Program) { return launch<Program>(with_table, stream); });
+  return cuda::with_public_program(
+      job.num, [&]<class Program>(Program) { return launch<Program>(with_table, stream); });
 }
 
 }  // namespace megaseal::gpu::device
