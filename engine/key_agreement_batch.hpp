@@ -24,6 +24,11 @@ ByTable tables_of(Workspace& w, uint32_t num, const ItemOf& item_of) {
   return by_table;
 }
 
+/// Asks for the line that is_new_alone() reads: before a call's seed is drawn, which takes as long as memory does.
+inline void expect_alone(const PreparedCache* cache, uint32_t num_items, const RecipientView& to) {
+  if (cache && num_items == 1) cache->prefetch_directory(cache->hash(to.key(0)));
+}
+
 /// Whether this is a message alone, and its recipient new to the cache.
 inline bool is_new_alone(PreparedCache& cache, uint32_t num_items, const uint8_t* key) {
   return num_items == 1 && cache.is_new(cache.hash(key));

@@ -207,6 +207,8 @@ void PreparedCache::prefetch(uint64_t hash) const {
   __builtin_prefetch(&sightings_[(hash >> 32) & sightings_mask_]);
 }
 
+void PreparedCache::prefetch_directory(uint64_t hash) const { __builtin_prefetch(&page_of(hash)); }
+
 bool PreparedCache::is_new(uint64_t hash) {
   if (present_of(hash).load(std::memory_order_relaxed) & present_bit(hash)) return false;
   auto& lately = page_of(hash).lately[hash >> 24 & 3];

@@ -46,6 +46,7 @@ class PreparedCache {
   /// Of a message alone: whether its recipient has no table, and none came alone to it lately. Then the message is tallied
   /// as one by ladder, and that is all. Otherwise see() and find() know more; now and then there is nothing to know.
   bool is_new(uint64_t hash);
+  void prefetch_directory(uint64_t hash) const;
 
   /// A table that stays as it is until unpin().
   struct Pinned {
