@@ -39,7 +39,8 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, const megas
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
     sealedbox_seal_tile(d, w, make_tile(format, w, num, secrets, publics), by_table);
   };
-  const size_t failed = seal_to_recipients(engine, engine->prepared.get(), view, to, ephemerals, tile, nothing_after);
+  const size_t failed =
+      seal_to_recipients(engine, engine->prepared.get(), view, to, ephemerals, tile, nothing_after);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
