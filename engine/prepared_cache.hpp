@@ -7,7 +7,7 @@
 // recipient's seals to that one, so the key is compared whole, and a place that is given up keeps none.
 //
 // A message alone waits for every line of the cache that lies far away. So before the index and the counts there is a
-// directory, a thirtieth as large, of which it reads one line: that tells that a recipient has no table, and who came lately.
+// directory, a twentieth as large, of which it reads one line: that tells that a recipient has no table, and who came lately.
 #pragma once
 #include <atomic>
 #include <cstddef>
