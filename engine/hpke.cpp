@@ -85,6 +85,7 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   RecipientView to;
   if (megaseal_error e = to.set(recipients, view.num_items())) return e;
   if (view.num_items() == 0) return MEGASEAL_ERROR_NONE;
+  expect_alone(engine->prepared.get(), view.num_items(), to);
   Ephemerals ephemerals(fixed_secrets);
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 

@@ -24,6 +24,16 @@ ByTable tables_of(Workspace& w, uint32_t num, const ItemOf& item_of) {
   return by_table;
 }
 
+/// Asks for the line that is_new_alone() reads: before a call's seed is drawn, which takes as long as memory does.
+inline void expect_alone(const PreparedCache* cache, uint32_t num_items, const RecipientView& to) {
+  if (cache && num_items == 1) cache->prefetch_directory(cache->hash(to.key(0)));
+}
+
+/// Whether this is a message alone, and its recipient new to the cache.
+inline bool is_new_alone(PreparedCache& cache, uint32_t num_items, const uint8_t* key) {
+  return num_items == 1 && cache.is_new(cache.hash(key));
+}
+
 /// seal_tile(w, num, secrets, recipients, by_table) seals w.items[0..num) and writes w.enc; after(w, num) follows it
 /// for every tile, statuses set. Returns how many items failed. `cache`: the tables to seal by, or null; a device, which
 /// may do `device_work` instead of the CPU, has none.
@@ -56,9 +66,8 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
         w, range.begin, range.end, range.number, [](uint32_t position) { return position; },
         [](uint32_t) { return static_cast<const ByTable*>(nullptr); });
   };
-  if (!cache) return run_tiles(engine, view.num_items(), view.num_bytes(), cost, 0, by_ladder);
-  // What a message alone has to wait for: whether its recipient is known lies anywhere in the cache's memory.
-  if (view.num_items() == 1) cache->prefetch(cache->hash(to.key(0)));
+  if (!cache || is_new_alone(*cache, view.num_items(), to.key(0)))
+    return run_tiles(engine, view.num_items(), view.num_bytes(), cost, 0, by_ladder);
 
   auto by_table = [&](Workspace& w, TileRange window) {
     if (w.dispatch != &d) return by_ladder(w, window);

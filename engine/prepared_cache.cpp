@@ -29,6 +29,17 @@ constexpr uint32_t entry_of(uint64_t hash, uint32_t place) {
   return uint32_t(hash & 0xff) << place_bits | (place + 1);
 }
 
+// The bit that stands for such entries in the directory.
+constexpr uint32_t present_bit(uint64_t tag) { return 1u << (tag & 31); }
+
+// The directory remembers recipients of messages alone in sets, a word each, by sixteen bits that are not 0.
+constexpr uint64_t each_sixteen = 0x0001000100010001;
+constexpr uint64_t lately_tag(uint64_t hash) { return std::max<uint64_t>(hash >> 8 & 0xffff, 1); }
+constexpr bool contains(uint64_t set, uint64_t tag) {
+  const uint64_t x = set ^ tag * each_sixteen;  // zero where the tag is
+  return ((x - each_sixteen) & ~x & each_sixteen << 15) != 0;
+}
+
 constexpr uint32_t set_of(uint64_t mark) {
   return uint32_t(mark >> 32) % (num_no_tables / no_tables_in_set) * no_tables_in_set;
 }
@@ -58,6 +69,12 @@ struct alignas(64) PreparedCache::Place {
 
 struct alignas(64) PreparedCache::Bucket {
   std::atomic<uint32_t> entries[16];
+};
+
+// A line of the directory, for eight buckets of the index.
+struct alignas(64) PreparedCache::Page {
+  std::atomic<uint32_t> present[8];  // the entries of a bucket; changed under the lock
+  std::atomic<uint64_t> lately[4];
 };
 
 struct PreparedCache::Chunk {
@@ -109,7 +126,8 @@ PreparedCache::PreparedCache(const uint32_t (&table_bytes)[x25519_prepared_sizes
   if (num_chunks == 0 || num_chunks > ((size_t(1) << place_bits) - 2) / places_per_chunk_) return;
   const size_t num_places = num_chunks * places_per_chunk_;
   // A quarter of the index's entries are taken at most, so that a bucket hardly ever fills up.
-  const size_t num_buckets = std::bit_ceil(std::max<size_t>(num_places / 4, 2));
+  // Small caches have a directory that remembers a thousand recipients all the same.
+  const size_t num_buckets = std::bit_ceil(std::max<size_t>(num_places / 4, 512));
   const size_t num_sightings = std::bit_ceil(std::max<size_t>(num_places * 32, 1 << 14));
 
   uintptr_t base = 0;  // a number: nothing may be added to a null pointer
@@ -124,6 +142,7 @@ PreparedCache::PreparedCache(const uint32_t (&table_bytes)[x25519_prepared_sizes
     take(places_, num_places * sizeof(Place));
     take(chunks_, num_chunks * sizeof(Chunk));
     take(buckets_, num_buckets * sizeof(Bucket));
+    take(pages_, num_buckets / 8 * sizeof(Page));
     take(sightings_, num_sightings);
     take(no_tables_, num_no_tables * sizeof(uint64_t));
   };
@@ -170,6 +189,14 @@ PreparedCache::Bucket& PreparedCache::bucket_of(uint64_t hash) const {
   return buckets_[hash >> bucket_shift_];
 }
 
+PreparedCache::Page& PreparedCache::page_of(uint64_t hash) const {
+  return pages_[hash >> bucket_shift_ >> 3];
+}
+
+std::atomic<uint32_t>& PreparedCache::present_of(uint64_t hash) const {
+  return page_of(hash).present[hash >> bucket_shift_ & 7];
+}
+
 // ---------------------------------------------------------------------------------------------------------
 // Readers
 // ---------------------------------------------------------------------------------------------------------
@@ -178,6 +205,26 @@ void PreparedCache::prefetch(uint64_t hash) const {
   __builtin_prefetch(&bucket_of(hash));
   __builtin_prefetch(&sightings_[hash & sightings_mask_]);
   __builtin_prefetch(&sightings_[(hash >> 32) & sightings_mask_]);
+}
+
+void PreparedCache::prefetch_directory(uint64_t hash) const { __builtin_prefetch(&page_of(hash)); }
+
+bool PreparedCache::is_new(uint64_t hash) {
+  if (present_of(hash).load(std::memory_order_relaxed) & present_bit(hash)) return false;
+  auto& lately = page_of(hash).lately[hash >> 24 & 3];
+  uint64_t set = lately.load(std::memory_order_relaxed);
+  const uint64_t tag = lately_tag(hash);
+  if (contains(set, tag)) {
+    // The first time was not counted.
+    if (seen(hash) == 0) see(hash, 1);
+    return false;
+  }
+  // In the place of any: of more than find room, some are still there when their turn comes again.
+  const uint64_t at = (messages_.load(std::memory_order_relaxed) * 0x9e3779b97f4a7c15) >> 62 << 4;
+  set = (set & ~(uint64_t(0xffff) << at)) | tag << at;
+  lately.store(set, std::memory_order_relaxed);
+  tally(0, 1);
+  return true;
 }
 
 PreparedCache::Pinned PreparedCache::find(const uint8_t* key, uint64_t hash) {
@@ -281,8 +328,15 @@ bool PreparedCache::seize(Place& place) {
 void PreparedCache::clear(uint32_t number) {
   Place& place = place_at(number);
   const uint32_t gone = entry_of(place.hash, number);
-  for (auto& entry : bucket_of(place.hash).entries)
-    if (entry.load(std::memory_order_relaxed) == gone) entry.store(0, std::memory_order_relaxed);
+  uint32_t present = 0;
+  for (auto& entry : bucket_of(place.hash).entries) {
+    const uint32_t e = entry.load(std::memory_order_relaxed);
+    if (e == gone)
+      entry.store(0, std::memory_order_relaxed);
+    else if (e != 0)
+      present |= present_bit(e >> place_bits);
+  }
+  present_of(place.hash).store(present, std::memory_order_relaxed);
   std::memset(place.key, 0, sizeof place.key);
   place.hash = 0;
   place.superseded = place.chosen = false;
@@ -392,6 +446,7 @@ PreparedCache::Claim PreparedCache::claim(const uint8_t* key, uint64_t hash, uin
   std::memcpy(place.key, key, 32);
   place.word.store(building, std::memory_order_relaxed);
   free->store(entry_of(hash, number), std::memory_order_release);
+  present_of(hash).fetch_or(present_bit(hash), std::memory_order_relaxed);
   return {table_at(number, size), number, size};
 }
 

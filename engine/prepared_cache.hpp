@@ -5,6 +5,9 @@
 // index and the clock are changed under the lock, and building happens outside it. A reader pins the place before it
 // looks at the key in it: only then does the key stay what it is. Tables are not secret, but whoever uses another
 // recipient's seals to that one, so the key is compared whole, and a place that is given up keeps none.
+//
+// A message alone waits for every line of the cache that lies far away. So before the index and the counts there is a
+// directory, a twentieth as large, of which it reads one line: that tells that a recipient has no table, and who came lately.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -39,6 +42,11 @@ class PreparedCache {
 
   /// Says that see() and find() are to come.
   void prefetch(uint64_t hash) const;
+
+  /// Of a message alone: whether its recipient has no table, and none came alone to it lately. Then the message is tallied
+  /// as one by ladder, and that is all. Otherwise see() and find() know more; now and then there is nothing to know.
+  bool is_new(uint64_t hash);
+  void prefetch_directory(uint64_t hash) const;
 
   /// A table that stays as it is until unpin().
   struct Pinned {
@@ -85,12 +93,15 @@ class PreparedCache {
  private:
   struct Place;
   struct Bucket;
+  struct Page;
   struct Chunk;
   struct Registry;
 
   Place& place_at(uint32_t place) const;
   uint8_t* table_at(uint32_t place, uint32_t size) const;
   Bucket& bucket_of(uint64_t hash) const;
+  Page& page_of(uint64_t hash) const;
+  std::atomic<uint32_t>& present_of(uint64_t hash) const;
   uint32_t seen(uint64_t hash) const;
   void age();
   uint64_t mark_of(const uint8_t* key) const;
@@ -115,6 +126,7 @@ class PreparedCache {
   Place* places_ = nullptr;
   Chunk* chunks_ = nullptr;
   Bucket* buckets_ = nullptr;
+  Page* pages_ = nullptr;
   uint32_t bucket_shift_ = 0;
   std::atomic<uint8_t>* sightings_ = nullptr;
   uint64_t sightings_mask_ = 0;

@@ -106,8 +106,9 @@ megaseal_error run(megaseal_engine* engine, uint8_t* out, uint8_t* out_statuses,
   const auto n = uint32_t(num_items);
   const ItemCost cost = cost_key_agreement(points ? DeviceWork::x25519_shared : DeviceWork::x25519_public);
   const size_t failed =
-      cache ? run_tiles(engine, n, 0, cost, 0, grouped, Scratch::secret, engine->window)
-            : run_tiles(engine, n, 0, cost, 0, in_one_slot);
+      !cache || is_new_alone(*cache, n, points->base)
+          ? run_tiles(engine, n, 0, cost, 0, in_one_slot)
+          : run_tiles(engine, n, 0, cost, 0, grouped, Scratch::secret, engine->window);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

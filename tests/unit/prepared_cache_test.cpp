@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -256,6 +257,64 @@ TEST(PreparedCache, SightingsAddUpAndFade) {
   EXPECT_EQ(cache.see(hash, 1000), PreparedCache::most_seen);
   cache.tally(1 << 20, 0);
   EXPECT_EQ(cache.see(hash, 0), PreparedCache::most_seen / 2);
+}
+
+TEST(PreparedCache, OfAMessageAloneItTellsWhoIsNew) {
+  Cache cache(100 * chunk);
+  const auto is_new = [&](uint64_t number) { return cache.is_new(cache.hash(key_of(number).data())); };
+  const auto times_seen = [&](uint64_t number) { return cache.see(cache.hash(key_of(number).data()), 0); };
+  EXPECT_TRUE(is_new(7));
+  EXPECT_EQ(times_seen(7), 0u) << "it reads the directory alone";
+  EXPECT_FALSE(is_new(7));
+  EXPECT_EQ(times_seen(7), 1u) << "the first time counts when the second comes";
+  EXPECT_FALSE(is_new(7));
+  EXPECT_EQ(times_seen(7), 1u) << "others count from there on";
+  EXPECT_EQ(cache.counters().misses, 1u);
+
+  // A table is never overlooked, whatever comes to its bucket and goes.
+  ASSERT_TRUE(cache.build(8, 0));
+  EXPECT_FALSE(is_new(8));
+  EXPECT_FALSE(is_new(8));
+  EXPECT_EQ(times_seen(8), 0u);
+}
+
+TEST(PreparedCache, TheDirectoryKnowsEveryTableAndForgetsThoseThatAreGone) {
+  Cache cache(60 * chunk);
+  Random random;
+  const auto is_new = [&](uint64_t number) { return cache.is_new(cache.hash(key_of(number).data())); };
+  for (uint64_t i = 0; i < 5000; ++i) {
+    cache.build(i, uint32_t(random.below(3)), uint32_t(100 + i));
+    if (i % 7 == 0) cache.abandon(cache.claim_for(1'000'000 + i, 0, PreparedCache::asked_for), false);
+    if (i % 100 != 0) continue;
+    for (uint64_t k = 0; k <= i; ++k)
+      if (cache.size_of(k) >= 0) ASSERT_FALSE(is_new(k)) << k;
+  }
+  EXPECT_GT(cache.counters().evictions, 1000u);
+  // Of strangers hardly any looks like one who has a table, though thousands have come and gone.
+  size_t strangers = 0;
+  for (uint64_t k = 2'000'000; k < 2'001'000; ++k) strangers += is_new(k);
+  EXPECT_GT(strangers, 950u);
+}
+
+TEST(PreparedCache, MoreWhoKeepComingAloneThanTheDirectoryHoldsHaveTheirTurns) {
+  Cache cache(100 * chunk);
+  constexpr uint64_t num = 2000;  // 1,024 find room
+  Random random;
+  std::vector<Bytes> keys(num);
+  for (Bytes& key : keys) key = random.bytes(32);
+  std::vector<bool> found(num);
+  for (int round = 0; round < 40; ++round)
+    for (uint64_t k = 0; k < num; ++k)
+      if (!cache.is_new(cache.hash(keys[k].data()))) found[k] = true;
+  EXPECT_GT(std::count(found.begin(), found.end(), true), std::ptrdiff_t(num * 80 / 100));
+}
+
+TEST(PreparedCache, TwoWithOneHashAreBothLookedUp) {
+  Cache cache(100 * chunk, colliding);
+  ASSERT_TRUE(cache.build(1, 0));
+  EXPECT_FALSE(cache.is_new(cache.hash(key_of(2).data())));
+  EXPECT_EQ(cache.size_of(2), -1) << "only the key itself decides";
+  EXPECT_EQ(cache.size_of(1), 0);
 }
 
 // Readers of every kind of key, builders, and evictions, all at once in a cache that is far too small. A table is filled
