@@ -7,7 +7,8 @@
 // recipient's seals to that one, so the key is compared whole, and a place that is given up keeps none.
 //
 // A message alone waits for every line of the cache that lies far away. So before the index and the counts there is a
-// directory, a twentieth as large, of which it reads one line: that tells that a recipient has no table, and who came lately.
+// directory, a twentieth as large, of which it reads one line: that tells that a recipient has no table, and who came
+// lately.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -43,8 +44,9 @@ class PreparedCache {
   /// Says that see() and find() are to come.
   void prefetch(uint64_t hash) const;
 
-  /// Of a message alone: whether its recipient has no table, and none came alone to it lately. Then the message is tallied
-  /// as one by ladder, and that is all. Otherwise see() and find() know more; now and then there is nothing to know.
+  /// Of a message alone: whether its recipient has no table, and none came alone to it lately. Then the message is
+  /// tallied as one by ladder, and that is all. Otherwise see() and find() know more; now and then there is nothing to
+  /// know.
   bool is_new(uint64_t hash);
   void prefetch_directory(uint64_t hash) const;
 
