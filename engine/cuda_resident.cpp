@@ -17,7 +17,8 @@ namespace {
 using gpu::Runtime;
 using gpu::Stream;
 
-static_assert(sizeof(megaseal_cuda_span) == sizeof(gpu::Span) && offsetof(megaseal_cuda_span, aad) == offsetof(gpu::Span, aad) &&
+static_assert(sizeof(megaseal_cuda_span) == sizeof(gpu::Span) &&
+              offsetof(megaseal_cuda_span, aad) == offsetof(gpu::Span, aad) &&
               offsetof(megaseal_cuda_span, len) == offsetof(gpu::Span, len) &&
               offsetof(megaseal_cuda_span, aad_len) == offsetof(gpu::Span, aad_len));
 
@@ -68,7 +69,8 @@ const megaseal_cuda_batch* checked(const megaseal_cuda_batch* b, megaseal_error*
   if (b->num_items == 0) return nullptr;
   *error = MEGASEAL_ERROR_ARGUMENT;
   // Texts may all be empty, and `in` and `out` nowhere.
-  if (!given(b->spans) || !aligned(b->in) || !aligned(b->out) || !aligned(b->aad) || !given(b->tags) || !b->statuses)
+  if (!given(b->spans) || !aligned(b->in) || !aligned(b->out) || !aligned(b->aad) || !given(b->tags) ||
+      !b->statuses)
     return nullptr;
   *error = MEGASEAL_ERROR_NONE;
   return b;
@@ -85,8 +87,8 @@ struct Order {
         bins(static_cast<uint32_t*>(at)) {}
 };
 
-gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, size_t key_stride, const uint8_t* nonces,
-                          size_t nonce_stride) {
+gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, size_t key_stride,
+                          const uint8_t* nonces, size_t nonce_stride) {
   return {.num = uint32_t(b.num_items),
           .keys = keys,
           .nonces = nonces,
@@ -106,8 +108,9 @@ gpu::CipherJob cipher_job(const megaseal_cuda_batch& b, const uint8_t* keys, siz
 void run_cipher(Launches& launches, bool seal, gpu::CipherJob job, void* scratch) {
   if (scratch) {
     const Order sorted(scratch);
-    launches.run(&gpu::Programs::cipher_order,
-                 gpu::OrderJob{.num = job.num, .spans = job.spans, .order = sorted.order, .bins = sorted.bins});
+    launches.run(
+        &gpu::Programs::cipher_order,
+        gpu::OrderJob{.num = job.num, .spans = job.spans, .order = sorted.order, .bins = sorted.bins});
     job.order = sorted.order;
     job.bins = sorted.bins;
   }
@@ -119,7 +122,8 @@ megaseal_error aead(bool seal, const megaseal_cuda_batch* batch, const uint8_t* 
   megaseal_error error;
   const megaseal_cuda_batch* b = checked(batch, &error);
   if (!b) return error;
-  if (!given(keys) || !aligned(scratch) || !nonces || reinterpret_cast<uintptr_t>(nonces) % 4 || !stride_is(key_stride, 32) || !stride_is(nonce_stride, 12))
+  if (!given(keys) || !aligned(scratch) || !nonces || reinterpret_cast<uintptr_t>(nonces) % 4 ||
+      !stride_is(key_stride, 32) || !stride_is(nonce_stride, 12))
     return MEGASEAL_ERROR_ARGUMENT;
   if (seal && b->num_items > 1 && key_stride == 0 && nonce_stride == 0) return MEGASEAL_ERROR_ARGUMENT;
   Launches launches(stream);
@@ -129,7 +133,8 @@ megaseal_error aead(bool seal, const megaseal_cuda_batch* batch, const uint8_t* 
   return launches.result();
 }
 
-megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secrets, Strided points, void* stream) {
+megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secrets, Strided points,
+                      void* stream) {
   if (num > max_items) return MEGASEAL_ERROR_ARGUMENT;
   if (num == 0) return MEGASEAL_ERROR_NONE;
   if (!given(out) || !given(secrets.base) || !stride_is(secrets.stride, 32) || !aligned(points.base) ||
@@ -172,14 +177,16 @@ struct Arrays {
 };
 
 // From the shared secret on: what sealing and opening have in common.
-megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, const megaseal_hpke_params* params,
-                    Strided secrets, Strided publics, void* scratch, void* stream) {
+megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
+                    const megaseal_hpke_params* params, Strided secrets, Strided publics, void* scratch,
+                    void* stream) {
   megaseal_hpke_params p;
   if (megaseal_error e = check_params(&p, params)) return e;
   megaseal_error error;
   const megaseal_cuda_batch* b = checked(batch, &error);
   if (!b) return error;
-  if (p.export_len > 0 || !given(enc) || !given(publics.base) || !stride_is(publics.stride, 32) || !given(scratch))
+  if (p.export_len > 0 || !given(enc) || !given(publics.base) || !stride_is(publics.stride, 32) ||
+      !given(scratch))
     return MEGASEAL_ERROR_ARGUMENT;
   if (!seal && (!given(secrets.base) || !stride_is(secrets.stride, 32))) return MEGASEAL_ERROR_ARGUMENT;
   Launches launches(stream);
@@ -193,7 +200,8 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, c
   launches.zero(b->statuses, num);
   launches.upload(s.psk, shared.psk, shared.psk_len);
   if (seal) {
-    gpu::StreamJob ephemeral{.key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
+    gpu::StreamJob ephemeral{
+        .key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
     if (!system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
     launches.run(&gpu::Programs::chacha20_stream, ephemeral);
     megaseal::wipe(&ephemeral, sizeof ephemeral);
@@ -227,7 +235,8 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc, c
                             .keys = s.keys,
                             .nonces = s.nonces,
                             .exporters = nullptr};
-  std::memcpy(schedule.key_schedule_context, shared.key_schedule_context, sizeof schedule.key_schedule_context);
+  std::memcpy(schedule.key_schedule_context, shared.key_schedule_context,
+              sizeof schedule.key_schedule_context);
   launches.run(&gpu::Programs::hpke_schedule, schedule);
   run_cipher(launches, seal, cipher_job(*b, s.keys, 32, s.nonces, 12), s.order);
   launches.wipe(scratch, s.size);
@@ -244,20 +253,22 @@ using namespace megaseal;
 
 extern "C" {
 
-megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
-                                       const uint8_t* nonces, size_t nonce_stride, void* scratch,
-                                       void* stream) {
+megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch* batch, const uint8_t* keys,
+                                       size_t key_stride, const uint8_t* nonces, size_t nonce_stride,
+                                       void* scratch, void* stream) {
   return no_throw([&] { return aead(true, batch, keys, key_stride, nonces, nonce_stride, scratch, stream); });
 }
 
-megaseal_error megaseal_cuda_aead_open(const megaseal_cuda_batch* batch, const uint8_t* keys, size_t key_stride,
-                                       const uint8_t* nonces, size_t nonce_stride, void* scratch,
-                                       void* stream) {
-  return no_throw([&] { return aead(false, batch, keys, key_stride, nonces, nonce_stride, scratch, stream); });
+megaseal_error megaseal_cuda_aead_open(const megaseal_cuda_batch* batch, const uint8_t* keys,
+                                       size_t key_stride, const uint8_t* nonces, size_t nonce_stride,
+                                       void* scratch, void* stream) {
+  return no_throw(
+      [&] { return aead(false, batch, keys, key_stride, nonces, nonce_stride, scratch, stream); });
 }
 
 megaseal_error megaseal_cuda_x25519(uint8_t* out, uint8_t* statuses, size_t num_items, const uint8_t* secrets,
-                                    size_t secret_stride, const uint8_t* points, size_t point_stride, void* stream) {
+                                    size_t secret_stride, const uint8_t* points, size_t point_stride,
+                                    void* stream) {
   if (num_items > 0 && (!points || !statuses)) return MEGASEAL_ERROR_ARGUMENT;
   return no_throw([&] {
     return x25519(out, statuses, num_items, {secrets, secret_stride}, {points, point_stride}, stream);
@@ -269,7 +280,9 @@ megaseal_error megaseal_cuda_x25519_public(uint8_t* out, size_t num_items, const
   return no_throw([&] { return x25519(out, nullptr, num_items, {secrets, secret_stride}, {}, stream); });
 }
 
-size_t megaseal_cuda_aead_scratch(size_t num_items) { return num_items > max_items ? 0 : Order::size(num_items); }
+size_t megaseal_cuda_aead_scratch(size_t num_items) {
+  return num_items > max_items ? 0 : Order::size(num_items);
+}
 
 size_t megaseal_cuda_hpke_scratch(size_t num_items, const megaseal_hpke_params* params) {
   return num_items > max_items ? 0 : Arrays(nullptr, num_items, params ? params->psk_len : 0).size;
@@ -278,16 +291,18 @@ size_t megaseal_cuda_hpke_scratch(size_t num_items, const megaseal_hpke_params* 
 megaseal_error megaseal_cuda_hpke_seal(const megaseal_cuda_batch* batch, uint8_t* enc,
                                        const megaseal_hpke_params* params, const uint8_t* recipients,
                                        size_t recipient_stride, void* scratch, void* stream) {
-  return no_throw(
-      [&] { return hpke(true, batch, enc, params, {}, {recipients, recipient_stride}, scratch, stream); });
+  return no_throw([&] {
+    return hpke(true, batch, enc, params, {}, {recipients, recipient_stride}, scratch, stream);
+  });
 }
 
 megaseal_error megaseal_cuda_hpke_open(const megaseal_cuda_batch* batch, const uint8_t* enc,
-                                       const megaseal_hpke_params* params, const uint8_t* secrets, size_t secret_stride,
-                                       const uint8_t* publics, size_t public_stride, void* scratch, void* stream) {
+                                       const megaseal_hpke_params* params, const uint8_t* secrets,
+                                       size_t secret_stride, const uint8_t* publics, size_t public_stride,
+                                       void* scratch, void* stream) {
   return no_throw([&] {
-    return hpke(false, batch, const_cast<uint8_t*>(enc), params, {secrets, secret_stride}, {publics, public_stride},
-                scratch, stream);
+    return hpke(false, batch, const_cast<uint8_t*>(enc), params, {secrets, secret_stride},
+                {publics, public_stride}, scratch, stream);
   });
 }
 

@@ -1,5 +1,6 @@
-/* The header in a C99 program of its own, against the shared library. */
+/* The headers in a C99 program of its own, against the shared library. */
 #include <megaseal/megaseal.h>
+#include <megaseal/megaseal_cuda.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -20,4 +20,7 @@ int launch_chacha20poly1305_open(const CipherJob&, Stream);
 int launch_secretbox_seal(const CipherJob&, Stream);
 int launch_secretbox_open(const CipherJob&, Stream);
 
+/// All of them.
+const Programs& programs();
+
 }  // namespace megaseal::gpu::on_host

@@ -28,7 +28,7 @@ def plain(names):
     out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
     # Namespaces and arguments tell nothing that the program's name does not.
     shorter = lambda s: re.sub(r"\(anonymous namespace\)::|megaseal::|cuda::|gpu::|unsigned int|\bvoid ", "", s)
-    return [re.sub(r"kernel<(.*)>\(.*", r"\1", shorter(line)).strip() for line in out.splitlines()]
+    return [re.sub(r"[\w:]*kernel<(.*)>\(.*", r"\1", shorter(line)).strip() for line in out.splitlines()]
 
 
 def read_table(path):

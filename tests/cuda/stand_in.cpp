@@ -4,30 +4,33 @@
 #include "tests/cuda/host_runtime.hpp"
 #include "tests/cuda/on_host.hpp"
 
+namespace megaseal::gpu::on_host {
+
+const Programs& programs() {
+  static const Programs all = {
+      .chacha20_stream = launch_chacha20_stream,
+      .x25519_shared = launch_x25519_shared,
+      .x25519_public = launch_x25519_public,
+      .hpke_schedule = launch_hpke_schedule,
+      .chacha20poly1305_seal = launch_chacha20poly1305_seal,
+      .chacha20poly1305_open = launch_chacha20poly1305_open,
+      .secretbox_seal = launch_secretbox_seal,
+      .secretbox_open = launch_secretbox_open,
+      .cipher_order = launch_cipher_order,
+      .sealedbox_keys = launch_sealedbox_keys,
+  };
+  return all;
+}
+
+}  // namespace megaseal::gpu::on_host
+
 namespace megaseal::test {
-namespace {
-
-const gpu::Programs on_host = {
-    .chacha20_stream = gpu::on_host::launch_chacha20_stream,
-    .x25519_shared = gpu::on_host::launch_x25519_shared,
-    .x25519_public = gpu::on_host::launch_x25519_public,
-    .hpke_schedule = gpu::on_host::launch_hpke_schedule,
-    .chacha20poly1305_seal = gpu::on_host::launch_chacha20poly1305_seal,
-    .chacha20poly1305_open = gpu::on_host::launch_chacha20poly1305_open,
-    .secretbox_seal = gpu::on_host::launch_secretbox_seal,
-    .secretbox_open = gpu::on_host::launch_secretbox_open,
-    .cipher_order = gpu::on_host::launch_cipher_order,
-    .sealedbox_keys = gpu::on_host::launch_sealedbox_keys,
-};
-
-}  // namespace
-
 void use_stand_in(bool wanted) {
   static bool now = false;
   if (wanted == now) return;
   now = wanted;
   // Never destroyed: its streams are threads, and the process's end is no time to join them.
-  static HostRuntime* const host = new HostRuntime(on_host);
+  static HostRuntime* const host = new HostRuntime(gpu::on_host::programs());
   gpu::use_runtime(wanted ? host : nullptr, {});
 }
 

@@ -1,0 +1,302 @@
+// megaseal_cuda.h over a stand-in for a device: against libsodium, and against the C ABI of the CPU both ways.
+#include <gtest/gtest.h>
+#include <sodium.h>
+
+#include <cstring>
+#include <set>
+
+#include "megaseal/megaseal_cuda.h"
+#include "tests/cuda/host_runtime.hpp"
+#include "tests/cuda/on_host.hpp"
+#include "tests/support/handles.hpp"
+#include "tests/support/points.hpp"
+#include "tests/support/reference.hpp"
+
+namespace megaseal::test {
+namespace {
+
+class cudaResident : public ::testing::Test {
+ protected:
+  cudaResident() {
+    EXPECT_EQ(host_.use(0), 0);
+    EXPECT_EQ(host_.create_stream(&stream_), 0);
+    testing::use_cuda_runtime(&host_);
+  }
+  ~cudaResident() override {
+    testing::use_cuda_runtime(nullptr);
+    host_.drain();
+  }
+
+  // Memory of the device, with what is given in it; the stand-in's is the host's, and may be looked at once the stream has
+  // come to its end.
+  uint8_t* memory(size_t len, uint8_t fill = 0xa5) {
+    void* p = nullptr;
+    EXPECT_EQ(host_.alloc_device(&p, std::max<size_t>(len, 16)), 0);
+    std::memset(p, fill, len);
+    return static_cast<uint8_t*>(p);
+  }
+  uint8_t* memory(const Bytes& bytes) {
+    uint8_t* const p = memory(bytes.size());
+    if (!bytes.empty()) std::memcpy(p, bytes.data(), bytes.size());
+    return p;
+  }
+  void finish(megaseal_error error) {
+    ASSERT_EQ(error, MEGASEAL_ERROR_NONE);
+    host_.drain();
+  }
+
+  HostRuntime host_{gpu::on_host::programs()};
+  gpu::Stream stream_ = nullptr;
+  Random random_;
+};
+
+/// Messages of many lengths, laid out as the header asks.
+struct Texts {
+  Texts(Random& random, const std::vector<size_t>& lens, bool with_aad) {
+    for (size_t i = 0; i < lens.size(); i++) {
+      texts.push_back(random.bytes(lens[i]));
+      aads.push_back(random.bytes(with_aad ? 7 * i % 50 : 0));
+      spans.push_back({packed.size(), packed_aad.size(), uint32_t(lens[i]), uint32_t(aads[i].size())});
+      packed.insert(packed.end(), texts[i].begin(), texts[i].end());
+      packed.resize((packed.size() + 15) / 16 * 16);
+      packed_aad.insert(packed_aad.end(), aads[i].begin(), aads[i].end());
+      packed_aad.resize((packed_aad.size() + 15) / 16 * 16);
+    }
+  }
+  Bytes spans_bytes() const {
+    Bytes out(spans.size() * sizeof spans[0]);
+    std::memcpy(out.data(), spans.data(), out.size());
+    return out;
+  }
+  std::vector<Bytes> texts, aads;
+  std::vector<megaseal_cuda_span> spans;
+  Bytes packed, packed_aad;
+};
+
+std::vector<size_t> mixed_lens(size_t num) {
+  std::vector<size_t> out;
+  for (size_t i = 0; i < num; i++) out.push_back(i % 11 == 0 ? 5000 + i : i * i % 700);
+  return out;
+}
+
+TEST_F(cudaResident, AeadAgainstLibsodium) {
+  for (const bool in_place : {false, true})
+    for (const bool sorted : {false, true}) {
+      const size_t num = 150;
+      const Texts texts(random_, mixed_lens(num), true);
+      const Bytes keys = random_.bytes(32 * num), nonces = random_.bytes(12 * num);
+      megaseal_cuda_batch batch = {};
+      batch.struct_size = sizeof batch;
+      batch.num_items = num;
+      batch.spans = reinterpret_cast<const megaseal_cuda_span*>(memory(texts.spans_bytes()));
+      uint8_t* const in = memory(texts.packed);
+      batch.in = in;
+      batch.out = in_place ? in : memory(texts.packed.size());
+      batch.aad = memory(texts.packed_aad);
+      batch.tags = memory(16 * num);
+      batch.statuses = memory(num);
+      const uint8_t *k = memory(keys), *n = memory(nonces);
+      void* const scratch = sorted ? memory(megaseal_cuda_aead_scratch(num)) : nullptr;
+      finish(megaseal_cuda_aead_seal(&batch, k, 32, n, 12, scratch, stream_));
+      for (size_t i = 0; i < num; i++) {
+        Bytes expected(texts.texts[i].size()), tag(16);
+        crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+            expected.data(), tag.data(), nullptr, texts.texts[i].data(), texts.texts[i].size(),
+            texts.aads[i].data(), texts.aads[i].size(), nullptr, &nonces[12 * i], &keys[32 * i]);
+        ASSERT_EQ(Bytes(batch.out + texts.spans[i].text, batch.out + texts.spans[i].text + expected.size()),
+                  expected)
+            << i;
+        ASSERT_EQ(Bytes(batch.tags + 16 * i, batch.tags + 16 * i + 16), tag) << i;
+        ASSERT_EQ(batch.statuses[i], MEGASEAL_OK);
+      }
+      // Every fifth is spoilt, and opened all the same with the others.
+      for (size_t i = 0; i < num; i += 5) batch.tags[16 * i + i % 16] ^= uint8_t(1 << i % 8);
+      batch.in = batch.out;
+      finish(megaseal_cuda_aead_open(&batch, k, 32, n, 12, scratch, stream_));
+      for (size_t i = 0; i < num; i++) {
+        const bool spoilt = i % 5 == 0;
+        ASSERT_EQ(batch.statuses[i], spoilt ? MEGASEAL_AUTH_FAILED : MEGASEAL_OK) << i;
+        const Bytes expected = spoilt ? Bytes(texts.texts[i].size(), 0) : texts.texts[i];
+        ASSERT_EQ(Bytes(batch.out + texts.spans[i].text, batch.out + texts.spans[i].text + expected.size()),
+                  expected)
+            << i;
+      }
+    }
+}
+
+TEST_F(cudaResident, X25519AgainstLibsodium) {
+  const size_t num = 131;
+  const Bytes secrets = random_.bytes(32 * num);
+  Bytes points = random_.bytes(32 * num);
+  std::memset(&points[32 * 7], 0, 32);
+  uint8_t *s = memory(secrets), *p = memory(points), *out = memory(32 * num), *statuses = memory(num);
+  finish(megaseal_cuda_x25519(out, statuses, num, s, 32, p, 32, stream_));
+  for (size_t i = 0; i < num; i++) {
+    ASSERT_EQ(statuses[i], i == 7 ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
+    const Bytes expected = i == 7 ? Bytes(32, 0)
+                                  : reference::x25519(Bytes(&secrets[32 * i], &secrets[32 * i] + 32),
+                                                      Bytes(&points[32 * i], &points[32 * i] + 32));
+    ASSERT_EQ(Bytes(out + 32 * i, out + 32 * i + 32), expected) << i;
+  }
+  finish(megaseal_cuda_x25519_public(out, num, s, 32, stream_));
+  for (size_t i = 0; i < num; i++)
+    ASSERT_EQ(Bytes(out + 32 * i, out + 32 * i + 32),
+              reference::x25519_public(Bytes(&secrets[32 * i], &secrets[32 * i] + 32)))
+        << i;
+}
+
+// What the device seals the CPU opens, and the other way round, in both modes; the device's own opens it, too.
+TEST_F(cudaResident, HpkeAgainstTheCpu) {
+  const Engine cpu = make_engine("", 1);
+  const Bytes secret = random_.bytes(32);
+  const SecretKey key = make_secret_key(secret);
+  const megaseal_secret_key* const keys[] = {key.get()};
+  const Bytes mine = public_key_of(key.get()), info = random_.bytes(20), psk = random_.bytes(45),
+              id = random_.bytes(5);
+  for (const bool with_psk : {false, true}) {
+    const megaseal_hpke_params params = with_psk ? hpke_params(info, psk, id) : hpke_params(info);
+    const size_t num = 75;
+    const Texts texts(random_, mixed_lens(num), true);
+    megaseal_cuda_batch batch = {};
+    batch.struct_size = sizeof batch;
+    batch.num_items = num;
+    batch.spans = reinterpret_cast<const megaseal_cuda_span*>(memory(texts.spans_bytes()));
+    batch.in = memory(texts.packed);
+    batch.out = memory(texts.packed.size());
+    batch.aad = memory(texts.packed_aad);
+    batch.tags = memory(16 * num);
+    batch.statuses = memory(num);
+    uint8_t *enc = memory(32 * num), *to = memory(mine), *with = memory(secret);
+    const size_t scratch_len = megaseal_cuda_hpke_scratch(num, &params);
+    uint8_t* const scratch = memory(scratch_len);
+    finish(megaseal_cuda_hpke_seal(&batch, enc, &params, to, 0, scratch, stream_));
+    EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0))
+        << "secrets in the scratch memory";
+
+    std::vector<Bytes> sealed;
+    for (size_t i = 0; i < num; i++) {
+      ASSERT_EQ(batch.statuses[i], MEGASEAL_OK);
+      const uint8_t* const text = batch.out + texts.spans[i].text;
+      Bytes whole(enc + 32 * i, enc + 32 * i + 32);
+      whole.insert(whole.end(), text, text + texts.spans[i].len);
+      whole.insert(whole.end(), batch.tags + 16 * i, batch.tags + 16 * i + 16);
+      sealed.push_back(whole);
+    }
+    const Results opened =
+        open(Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE), {sealed, texts.aads},
+             [&](size_t* failed, const megaseal_batch* b) {
+               return megaseal_hpke_open_batch(cpu.get(), failed, nullptr, b, &params, keys, 0);
+             });
+    ASSERT_TRUE(opened.ok());
+    for (size_t i = 0; i < num; i++) ASSERT_EQ(opened.out[i], texts.texts[i]) << i;
+
+    // From the CPU, two of them spoilt: one tag, one encapsulated key of low order.
+    const megaseal_recipients recipients = to_raw(mine, 0);
+    const Results from_cpu =
+        seal(Layout::packed, shape_of(MEGASEAL_FORMAT_HPKE), {texts.texts, texts.aads},
+             [&](size_t* failed, const megaseal_batch* b) {
+               return megaseal_hpke_seal_batch(cpu.get(), failed, nullptr, b, &params, &recipients);
+             });
+    ASSERT_TRUE(from_cpu.ok());
+    uint8_t* const in = memory(texts.packed.size());
+    for (size_t i = 0; i < num; i++) {
+      const Bytes& whole = from_cpu.out[i];
+      std::memcpy(enc + 32 * i, whole.data(), 32);
+      std::memcpy(in + texts.spans[i].text, whole.data() + 32, whole.size() - 48);
+      std::memcpy(batch.tags + 16 * i, whole.data() + whole.size() - 16, 16);
+    }
+    batch.tags[16 * 3] ^= 1;
+    std::memset(enc + 32 * 9, 0, 32);
+    batch.in = in;
+    finish(megaseal_cuda_hpke_open(&batch, enc, &params, with, 0, to, 0, scratch, stream_));
+    EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0));
+    for (size_t i = 0; i < num; i++) {
+      ASSERT_EQ(batch.statuses[i], i == 3   ? MEGASEAL_AUTH_FAILED
+                                   : i == 9 ? MEGASEAL_LOW_ORDER
+                                            : MEGASEAL_OK)
+          << i;
+      const uint8_t* const text = batch.out + texts.spans[i].text;
+      ASSERT_EQ(Bytes(text, text + texts.spans[i].len),
+                i == 3 || i == 9 ? Bytes(texts.spans[i].len, 0) : texts.texts[i])
+          << i;
+    }
+  }
+}
+
+TEST_F(cudaResident, TwoCallsNeverShareAnEphemeralKey) {
+  const size_t num = 20;
+  const Texts texts(random_, std::vector<size_t>(num, 16), false);
+  megaseal_cuda_batch batch = {};
+  batch.struct_size = sizeof batch;
+  batch.num_items = num;
+  batch.spans = reinterpret_cast<const megaseal_cuda_span*>(memory(texts.spans_bytes()));
+  batch.in = memory(texts.packed);
+  batch.out = memory(texts.packed.size());
+  batch.tags = memory(16 * num);
+  batch.statuses = memory(num);
+  uint8_t* const to = memory(reference::x25519_public(random_.bytes(32)));
+  std::set<Bytes> different;
+  for (int call = 0; call < 3; call++) {
+    uint8_t* const enc = memory(32 * num);
+    finish(megaseal_cuda_hpke_seal(&batch, enc, nullptr, to, 0,
+                                   memory(megaseal_cuda_hpke_scratch(num, nullptr)), stream_));
+    for (size_t i = 0; i < num; i++) different.insert(Bytes(enc + 32 * i, enc + 32 * i + 32));
+  }
+  EXPECT_EQ(different.size(), 3 * num);
+}
+
+TEST_F(cudaResident, RefusesWhatCannotBeMeant) {
+  uint8_t* const p = memory(4096);
+  megaseal_cuda_batch batch = {};
+  batch.struct_size = sizeof batch;
+  batch.num_items = 2;
+  batch.spans = reinterpret_cast<const megaseal_cuda_span*>(p);
+  batch.in = batch.out = batch.tags = batch.statuses = p;
+  const auto seal = [&](const megaseal_cuda_batch& b, const uint8_t* keys, size_t key_stride,
+                        size_t nonce_stride) {
+    return megaseal_cuda_aead_seal(&b, keys, key_stride, p, nonce_stride, nullptr, stream_);
+  };
+  EXPECT_EQ(megaseal_cuda_aead_seal(nullptr, p, 32, p, 12, nullptr, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(seal(batch, nullptr, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(seal(batch, p + 1, 32, 12), MEGASEAL_ERROR_ARGUMENT) << "not aligned";
+  EXPECT_EQ(seal(batch, p, 31, 12), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(seal(batch, p, 0, 0), MEGASEAL_ERROR_ARGUMENT) << "one key and one nonce for two messages";
+  megaseal_cuda_batch other = batch;
+  other.struct_size = 8;
+  EXPECT_EQ(seal(other, p, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  other = batch, other.spans = nullptr;
+  EXPECT_EQ(seal(other, p, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  other = batch, other.out = p + 8;
+  EXPECT_EQ(seal(other, p, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  other = batch, other.tags = nullptr;
+  EXPECT_EQ(seal(other, p, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  other = batch, other.num_items = size_t(1) << 31;
+  EXPECT_EQ(seal(other, p, 32, 12), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_aead_scratch(size_t(1) << 31), 0u);
+  other = batch, other.num_items = 0;
+  EXPECT_EQ(seal(other, nullptr, 32, 12), MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(megaseal_cuda_x25519(p, nullptr, 1, p, 32, p, 32, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_x25519(p, p, 1, p, 16, p, 32, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_hpke_seal(&batch, p, nullptr, p, 32, nullptr, stream_), MEGASEAL_ERROR_ARGUMENT);
+  megaseal_hpke_params exports = hpke_params();
+  exports.export_len = 32;
+  EXPECT_EQ(megaseal_cuda_hpke_seal(&batch, p, &exports, p, 32, p, stream_), MEGASEAL_ERROR_ARGUMENT);
+}
+
+TEST_F(cudaResident, SaysWhenTheDeviceRefuses) {
+  FaultyRuntime faulty(host_);
+  gpu::Stream stream = nullptr;
+  ASSERT_EQ(faulty.create_stream(&stream), 0);
+  testing::use_cuda_runtime(&faulty);
+  uint8_t *p = memory(32), *out = memory(32);
+  FaultyRuntime::Plan plan;
+  plan.kind = Call::launch;
+  plan.first = 1;
+  faulty.set(plan);
+  EXPECT_EQ(megaseal_cuda_x25519_public(out, 1, p, 32, stream), MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
+  EXPECT_EQ(megaseal_cuda_x25519_public(out, 1, p, 32, stream), MEGASEAL_ERROR_NONE);
+  host_.drain();
+}
+
+}  // namespace
+}  // namespace megaseal::test
