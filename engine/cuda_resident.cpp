@@ -49,7 +49,7 @@ class Launches {
     if (error_ == gpu::success) error_ = error;
   }
   void upload(void* to, const void* from, size_t len) {
-    if (error_ == gpu::success && len > 0) error_ = runtime_->upload(to, from, len, stream_);
+    if (error_ == gpu::success && len > 0) error_ = runtime_->upload_any(to, from, len, stream_);
   }
   megaseal_error result() const {
     return error_ == gpu::success ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_BACKEND_UNAVAILABLE;

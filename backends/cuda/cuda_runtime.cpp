@@ -69,6 +69,9 @@ class CudaRuntime final : public Runtime {
   int upload(void* device, const void* pinned, size_t bytes, Stream s) override {
     return taken(cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, stream_of(s)));
   }
+  int upload_any(void* device, const void* host, size_t bytes, Stream s) override {
+    return upload(device, host, bytes, s);  // pageable memory is staged before the call returns
+  }
   int download(void* pinned, const void* device, size_t bytes, Stream s) override {
     return taken(cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)));
   }

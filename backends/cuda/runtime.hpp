@@ -46,6 +46,8 @@ class Runtime {
 
   /// What a stream does in its turn; the calls return before it is done.
   virtual int upload(void* device, const void* pinned, size_t bytes, Stream) = 0;
+  /// From any memory of the host, which has been read when the call returns.
+  virtual int upload_any(void* device, const void* host, size_t bytes, Stream) = 0;
   virtual int download(void* pinned, const void* device, size_t bytes, Stream) = 0;
   virtual int zero(void* device, size_t bytes, Stream) = 0;
   virtual int record(Event, Stream) = 0;

@@ -181,6 +181,15 @@ int HostRuntime::upload(void* device, const void* pinned, size_t bytes, Stream s
   s->give([=] { std::memcpy(device, pinned, bytes); });
   return success;
 }
+int HostRuntime::upload_any(void* device, const void* host, size_t bytes, Stream stream) {
+  auto* s = static_cast<HostStream*>(stream);
+  if (!holds(device, bytes, s->device)) return invalid_value;
+  const auto* const from = static_cast<const uint8_t*>(host);
+  s->give([device, read = std::vector<uint8_t>(from, from + bytes)] {
+    std::memcpy(device, read.data(), read.size());
+  });
+  return success;
+}
 int HostRuntime::download(void* pinned, const void* device, size_t bytes, Stream stream) {
   auto* s = static_cast<HostStream*>(stream);
   if (!holds(device, bytes, s->device) || !holds(pinned, bytes, -1)) return invalid_value;
@@ -353,6 +362,10 @@ int FaultyRuntime::free_pinned(void* p) {
 int FaultyRuntime::upload(void* device, const void* pinned, size_t bytes, Stream s) {
   const int e = fault(Call::upload);
   return e ? e : inner_.upload(device, pinned, bytes, static_cast<FaultyStream*>(s)->inner);
+}
+int FaultyRuntime::upload_any(void* device, const void* pinned, size_t bytes, Stream s) {
+  const int e = fault(Call::upload);
+  return e ? e : inner_.upload_any(device, pinned, bytes, static_cast<FaultyStream*>(s)->inner);
 }
 int FaultyRuntime::download(void* pinned, const void* device, size_t bytes, Stream s) {
   const int e = fault(Call::download);

@@ -56,6 +56,7 @@ class HostRuntime final : public gpu::Runtime {
   int free_device(void*) override;
   int free_pinned(void*) override;
   int upload(void* device, const void* pinned, size_t bytes, gpu::Stream) override;
+  int upload_any(void* device, const void* host, size_t bytes, gpu::Stream) override;
   int download(void* pinned, const void* device, size_t bytes, gpu::Stream) override;
   int zero(void* device, size_t bytes, gpu::Stream) override;
   int record(gpu::Event, gpu::Stream) override;
@@ -138,6 +139,7 @@ class FaultyRuntime final : public gpu::Runtime {
   int free_device(void*) override;
   int free_pinned(void*) override;
   int upload(void* device, const void* pinned, size_t bytes, gpu::Stream) override;
+  int upload_any(void* device, const void* host, size_t bytes, gpu::Stream) override;
   int download(void* pinned, const void* device, size_t bytes, gpu::Stream) override;
   int zero(void* device, size_t bytes, gpu::Stream) override;
   int record(gpu::Event, gpu::Stream) override;

@@ -8,6 +8,7 @@
 #include "megaseal/megaseal_cuda.h"
 #include "tests/cuda/host_runtime.hpp"
 #include "tests/cuda/on_host.hpp"
+#include "tests/support/batch.hpp"
 #include "tests/support/handles.hpp"
 #include "tests/support/points.hpp"
 #include "tests/support/reference.hpp"

@@ -74,7 +74,7 @@ test_stage() {
 }
 
 test_files() {
-  local want=(include/megaseal/megaseal.h include/megaseal/megaseal.hpp
+  local want=(include/megaseal/megaseal.h include/megaseal/megaseal.hpp include/megaseal/megaseal_cuda.h
     "$LIBDIR/cmake/megaseal/megaseal-config-version.cmake" "$LIBDIR/cmake/megaseal/megaseal-config.cmake"
     "$LIBDIR/cmake/megaseal/megaseal-shared-release.cmake" "$LIBDIR/cmake/megaseal/megaseal-shared.cmake"
     "$LIBDIR/cmake/megaseal/megaseal-static-release.cmake" "$LIBDIR/cmake/megaseal/megaseal-static.cmake"
@@ -103,7 +103,7 @@ test_shared_library() {
   same "$(readlink "$prefix/$LIBDIR/libmegaseal.so")" "libmegaseal.so.$soversion"
   same "$(dynamic "$library" 'RPATH\|RUNPATH')" ""
   must "$CMAKE" -DNM="$NM" -DLIBRARY="$library" -DEXPECTED="$SOURCE/tests/abi/exported_symbols.txt" \
-    -DHEADER="$prefix/include/megaseal/megaseal.h" -P "$SOURCE/tests/abi/check_exports.cmake"
+    "-DHEADERS=$prefix/include/megaseal/megaseal.h;$prefix/include/megaseal/megaseal_cuda.h" -P "$SOURCE/tests/abi/check_exports.cmake"
 }
 
 # The command stands by itself: it is the archive that it holds.
