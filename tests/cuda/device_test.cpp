@@ -1,0 +1,64 @@
+// The CUDA backend on a real device, in batches short enough for compute-sanitizer. Skipped, by name, where there is none.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "backends/cuda/cuda.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/schemes.hpp"
+
+namespace megaseal::test {
+namespace {
+
+class CudaDeviceShort : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    use_stand_in(false);
+    if (const char* why = gpu::unavailable()) GTEST_SKIP() << why;
+  }
+};
+
+TEST_F(CudaDeviceShort, SelfTest) {
+  EXPECT_EQ(testing::self_test(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_faults, 0u) << "the CPU answered for it";
+  EXPECT_GT(gpu::report().num_pieces, 0u);
+}
+
+TEST_F(CudaDeviceShort, EverySchemeWithTheBytesOfTheCpu) {
+  const Engine cuda = make_engine("cuda", 2), scalar = make_engine("scalar", 1);
+  const std::vector<size_t> items = first_items(150);
+  for (const auto& scheme : all_schemes()) {
+    SCOPED_TRACE(scheme->name());
+    const Results sealed = scheme->seal(cuda.get(), Layout::packed, items);
+    EXPECT_EQ(sealed.out, scheme->seal(scalar.get(), Layout::packed, items).out);
+    std::vector<Bytes> spoilt = sealed.out;
+    for (size_t i = 0; i < items.size(); i += 7) spoilt[i].back() ^= 1;
+    const Results opened = scheme->open(cuda.get(), Layout::in_place, items, spoilt);
+    const Results expected = scheme->open(scalar.get(), Layout::in_place, items, spoilt);
+    EXPECT_EQ(opened.statuses, expected.statuses);
+    EXPECT_EQ(opened.out, expected.out);
+  }
+  EXPECT_EQ(gpu::report().num_faults, 0u);
+}
+
+TEST_F(CudaDeviceShort, ManyCallersAtOnce) {
+  const Engine cuda = make_engine("cuda", 1);
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> callers;
+  for (size_t t = 0; t < 6; t++)
+    callers.emplace_back([&, t] {
+      const Scheme& scheme = *all_schemes()[t % all_schemes().size()];
+      const std::vector<size_t> items = first_items(100 + t);
+      const Results opened =
+          scheme.open(cuda.get(), Layout::packed, items, scheme.seal(cuda.get(), Layout::packed, items).out);
+      wrong += !opened.ok();
+      for (size_t i = 0; i < items.size(); i++) wrong += opened.out[i] != scheme.text(i);
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(gpu::report().num_faults, 0u);
+}
+
+}  // namespace
+}  // namespace megaseal::test
