@@ -87,9 +87,9 @@ Results run(Layout layout, bool sealing, Shape shape, const Messages& messages, 
   results.error = call(&results.num_failed, &batch);
   for (size_t i = 0; i < buffers.size(); ++i) buffers[i].expect_intact(i);
 
+  const Bytes all = packs_out ? buffers[0].bytes() : Bytes();
   for (size_t i = 0; i < n; ++i) {
     if (packs_out) {
-      const Bytes all = buffers[0].bytes();
       results.out.emplace_back(all.begin() + ptrdiff_t(starts[i]), all.begin() + ptrdiff_t(starts[i + 1]));
     } else {
       const uint8_t* out = static_cast<const uint8_t*>(out_ptrs[i]);
