@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Follows secrets through the PTX that nvcc makes of the CUDA backend's kernels.
 
-    nvcc -ptx -lineinfo … -o curve.ptx backends/cuda/curve.cu
-    CXX=g++ ptx_secrets.py TABLE GENERATED curve.ptx …     GENERATED: where generated headers lie
-    CXX=g++ ptx_secrets.py --plant TABLE GENERATED planted.ptx     made of tests/cuda/ptx_planted.cu
+    nvcc -ptx -lineinfo … -o curve.ptx backends/cuda/curve.cu    with_ptx.sh does
+    ptx_secrets.py TABLE GENERATED curve.ptx …                   GENERATED: where generated headers lie
+    ptx_secrets.py --plant TABLE GENERATED ptx_planted.ptx       made of ptx_planted.cu
 
 TABLE (ptx_secrets.txt) says which fields of each job are secret; where they lie in a kernel's parameter, a C++ compiler
-says. A value is secret if it was loaded from where secrets are, or computed from one that is; a register that is written
-again has what was written last, and where ways through the kernel meet it is secret if it is on any of them.
+says (the environment's CXX). A value is secret if it was loaded from where secrets are, or computed from one that is; a
+register that is written again has what was written last, and where ways through the kernel meet it is secret if it is
+on any of them.
 
-Findings: a branch, or another instruction that acts or not, on a secret predicate; an address, or a divisor or dividend,
-that is secret; a secret, or a pointer, stored where public numbers are; local memory, which nothing wipes; a call, a branch
-through a register, an address of which is not known where it points, an instruction that is not known here. Shifts and
-products take as long whatever they are of. The assembler goes on from here: what it makes of this, PTX does not show.
+Findings: a branch, or another instruction that acts or not, on a secret predicate; an address, or a divisor or
+dividend, that is secret; a secret, or a pointer, stored where public numbers are; local memory, which nothing wipes; a
+call, a branch through a register, an address of which is not known where it points, an instruction that is not known
+here. Shifts and products take as long whatever they are of. The assembler goes on from here: what it makes of this, PTX
+does not show.
 """
 import collections
 import fnmatch
@@ -25,8 +27,8 @@ import tempfile
 from resources_test import plain
 
 # Of these nothing depends on a value but the result.
-pure = set("""abs add addc and bfe bfi bfind brev clz cnot cvt cvta lop3 mad madc max min mov mul neg not or popc prmt sad
-              selp set setp shf shl shr slct sub subc xor""".split())
+pure = set("""abs add addc and bfe bfi bfind brev clz cnot cvt cvta lop3 mad madc max min mov mul neg not or popc prmt
+              sad selp set setp shf shl shr slct sub subc xor""".split())
 memory = {"ld", "ldu", "st", "atom", "red"}
 control = {"bra", "ret", "exit", "trap", "bar", "barrier", "membar", "fence"}
 
@@ -87,14 +89,15 @@ def place(jobs, generated):
         for field, kind in job.fields.items():
             of = f"(({job.name}*)nullptr)->{field}"
             lines.append(f"  static_assert(is_pointer<decltype({of})> == {str(kind[0] == '-').lower()});")
-            lines.append(f'  printf("{job.name} {field} %zu %zu\\n", __builtin_offsetof({job.name}, {field}), sizeof({of}));')
+            lines.append(f'  printf("{job.name} {field} %zu %zu\\n", '
+                         f"__builtin_offsetof({job.name}, {field}), sizeof({of}));")
     lines.append("}")
     with tempfile.TemporaryDirectory() as folder:
         source, program = os.path.join(folder, "offsets.cpp"), os.path.join(folder, "offsets")
         with open(source, "w", encoding="utf-8") as file:
             file.write("\n".join(lines))
-        subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-w", "-DMEGASEAL_ISA=cuda", "-I.", "-I" + generated,
-                        source, "-o", program], check=True)
+        subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-w", "-DMEGASEAL_ISA=cuda", "-I.",
+                        "-I" + generated, source, "-o", program], check=True)
         out = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     for line in out.splitlines():
         name, field, offset, size = line.split()
@@ -166,8 +169,8 @@ def parse(text):
                     operands = split(operands or "")
                     has_result = op in pure or op in ("ld", "ldu", "atom", "div", "rem")
                     to = re.findall(r"[%\w]+", operands.pop(0)) if has_result and operands else []
-                    code.append(Instruction(op, kinds.split(".")[1:], guard and guard.lstrip("!"), to, operands, location,
-                                            statement))
+                    code.append(Instruction(op, kinds.split(".")[1:], guard and guard.lstrip("!"), to, operands,
+                                            location, statement))
             depth -= closing
         kernels.append((name, found.group(1), int(found.group(2)), symbols, code, labels, problems))
     assert len(kernels) == len(re.findall(r"\.entry ", text)), "not every kernel was read"
@@ -246,7 +249,8 @@ class Kernel:
         if ins.op in ("ld", "ldu") and address.regions == {"parameter"}:
             for k, to in enumerate(ins.to):
                 offset = None if address.offset is None else address.offset + k * width
-                state[to] = self.guarded(state, ins, to, self.load_parameter(at, address._replace(offset=offset), width))
+                value = self.load_parameter(at, address._replace(offset=offset), width)
+                state[to] = self.guarded(state, ins, to, value)
             self.counts["secret loads"] += any(state[to].secret for to in ins.to)
             return
         kinds = {self.kind(region) for region in address.regions}
@@ -374,7 +378,8 @@ def analyse(jobs, paths):
     result = []
     for path in paths:
         parsed = parse(open(path, encoding="utf-8").read())
-        for shown, (name, parameter, size, symbols, code, labels, problems) in zip(plain([k[0] for k in parsed]), parsed):
+        for shown, (_, *rest) in zip(plain([k[0] for k in parsed]), parsed):
+            parameter, size, symbols, code, labels, problems = rest
             job = next((j for j in jobs if any(fnmatch.fnmatchcase(shown, p) for p in j.kernels)), None)
             if not job or job.size != size:
                 sys.exit(f"FAILED {shown}: no job of the table, or of {size} bytes")
@@ -406,8 +411,8 @@ def check(kernels, jobs, allowed):
         if has_secrets and not kernel.counts["secret loads"]:
             left.append("no secret is loaded")
         failures += bool(left)
-        print(f"{'FAILED' if left else 'ok    '} {name}: " + ", ".join(f"{n} {what}" for what, n in kernel.counts.items())
-              + f", {sum(seen.values())} allowed")
+        counts = ", ".join(f"{n} {what}" for what, n in kernel.counts.items())
+        print(f"{'FAILED' if left else 'ok    '} {name}: {counts}, {sum(seen.values())} allowed")
         for text in left:
             print("    " + text)
     for entry in set(allowed) - used:
@@ -444,8 +449,9 @@ def main(arguments):
     place(jobs, generated)
     if not plant:
         return check(analyse(jobs, paths), jobs, allowed)
+    planted = {"gpu::X25519Job": ["planted_*", "clean_*"], "gpu::StreamJob": ["parameter_*"]}
     for job in jobs:
-        job.kernels = {"gpu::X25519Job": ["planted_*", "clean_*"], "gpu::StreamJob": ["parameter_*"]}.get(job.name, [])
+        job.kernels = planted.get(job.name, [])
     return check_planted(analyse(jobs, paths))
 
 
