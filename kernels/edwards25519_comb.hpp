@@ -51,9 +51,9 @@ struct Edwards25519 {
   }
 
   /// p ← p ± n: mixed addition, 7 multiplications. -n swaps y + x with y - x and negates 2dxy; the negation
-  /// is done by exchanging f and g instead. T is left out where no addition follows.
-  template <bool with_t>
-  static MEGASEAL_INLINE void add(Point& p, const Niels& n, Mask positive) {
+  /// is done by exchanging f and g instead. T is left out where no addition follows: by a public branch, because a copy of
+  /// the addition for each is more code than processors keep decoded.
+  static MEGASEAL_INLINE void add(Point& p, const Niels& n, Mask positive, bool with_t) {
     const Prod a = F::mul(F::norm(F::sub_biased(p.y, p.x)), F::select(positive, n.ypx, n.ymx));
     const Biased b = F::mul_biased(F::norm(F::add(p.y, p.x)), F::select(positive, n.ymx, n.ypx));
     const Biased c = F::mul_biased(F::norm(p.t), n.t2d);
@@ -205,12 +205,12 @@ struct Comb {
       } else if (w == WINDOWS - 1) {
         for (int i = 0; i < n; i++) {
           const auto entry = digit(table.row[w], s[i], w, positive);
-          Curve::template add<false>(p[i], entry, positive);
+          Curve::add(p[i], entry, positive, false);
         }
       } else {
         for (int i = 0; i < n; i++) {
           const auto entry = digit(table.row[w], s[i], w, positive);
-          Curve::template add<true>(p[i], entry, positive);
+          Curve::add(p[i], entry, positive, true);
         }
       }
     }

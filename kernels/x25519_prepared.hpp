@@ -70,15 +70,11 @@ struct PreparedComb {
             const Niels e = entry(use[i], s[i], shape, b, r, positive);
             p[i] = Curve::start(e, positive);
           }
-        } else if (b == shape.rows - 1) {
-          for (int i = 0; i < n; i++) {
-            const Niels e = entry(use[i], s[i], shape, b, r, positive);
-            Curve::template add<false>(p[i], e, positive);
-          }
         } else {
+          const bool with_t = b != shape.rows - 1;
           for (int i = 0; i < n; i++) {
             const Niels e = entry(use[i], s[i], shape, b, r, positive);
-            Curve::template add<true>(p[i], e, positive);
+            Curve::add(p[i], e, positive, with_t);
           }
         }
       }

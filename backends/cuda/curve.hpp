@@ -202,7 +202,7 @@ struct CombMultiples {
     MEGASEAL_UNROLL(1)
     for (u32 w = 1; w < windows; w++) {
       entry = digit(table, den, i, w, positive);
-      Curve::template add<true>(p, entry, positive);
+      Curve::add(p, entry, positive, true);
     }
     // u = (1 + y) / (1 - y), RFC 7748 §4.1
     num.put(i, F::norm(F::add(p.y, p.z)));

@@ -28,7 +28,7 @@ void run_entry_of_two_tables(const Signs<typename F::W>& signs) {
   typename F::W::Mask positive;
   const auto entry = Comb::entry(use, signs, prepared_shapes[0], 1, 25, positive);
   auto p = Comb::Curve::start(entry, positive);
-  Comb::Curve::template add<true>(p, entry, positive);
+  Comb::Curve::add(p, entry, positive, true);
 }
 
 MEGASEAL_KERNELS_END
