@@ -29,12 +29,11 @@ struct PreparedComb {
   template <int LANES>
   static MEGASEAL_INLINE Niels entry(const TableUse<LANES>& use, const Signs<W>& s, PreparedShape shape,
                                      int b, int r, Mask& positive) {
-    W v = W::zero();
+    W v = W::zero();  // highest sign first
 #pragma GCC unroll 5
-    for (int q = 0; q < teeth; q++) {
-      const int at = (teeth * b + q) * shape.spacing + r, word = at / 64, shift = at % 64;
-      const W moved = shift >= q ? s.w[word].shr_bits(shift - q) : s.w[word].shl_bits(q - shift);
-      v = v | (moved & W::splat(u64(1) << q));
+    for (int q = teeth - 1; q >= 0; q--) {
+      const int at = (teeth * b + q) * shape.spacing + r;
+      v = (v + v) | (s.w[at / 64].shr_bits(at % 64) & W::splat(1));
     }
     const W index = digit_index<teeth>(v, positive);
     const size_t at = size_t(b) * row_numbers;

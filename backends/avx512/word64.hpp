@@ -209,12 +209,18 @@ struct W64x8 {
 #pragma GCC unroll 15
       for (int n = 0; n < NUM; n++) {
         x[n] = _mm512_mask_permutexvar_epi64(x[n], in_low, index.v, _mm512_load_si512(p + 8 * n));
+        eight_bytes_on(x[n]);
         x[n] = _mm512_mask_permutexvar_epi64(x[n], in_high, index.v, _mm512_load_si512(p + 8 * NUM + 8 * n));
+        eight_bytes_on(x[n]);
       }
     }
 #pragma GCC unroll 15
     for (int n = 0; n < NUM; n++) out[n].v = x[n];
   }
+  /// Code after x has been computed starts at a multiple of eight bytes. Where tables are not in the nearest cache, Zen 5
+  /// reads them a third faster if the look-ups' instructions are exactly eight bytes apart, as clang 14's are; g++ 12's
+  /// have seven. (Seven and a half, nine, or all low eights before all high ones are slow with either compiler.)
+  static MEGASEAL_INLINE void eight_bytes_on(__m512i& x) { __asm__(".balign 8" : "+v"(x)); }
   /// Number i of word k <-> number k of word i.
   static MEGASEAL_INLINE void transpose(W64x8 (&x)[8]) {
     const Row rows[8] = {x[0].v, x[1].v, x[2].v, x[3].v, x[4].v, x[5].v, x[6].v, x[7].v};
