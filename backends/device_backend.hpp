@@ -22,7 +22,7 @@ struct DeviceBackend {
   std::string (*start)();
   /// Whether a tile would be begun at once, instead of waiting for others' to end.
   bool (*idle)();
-  /// Before start(): the most memory to take, of the host's pinned and of the device's together. Whoever comes first decides.
+  /// Before start(): the most memory to take, of the host's pinned and of the device's together. The last word before the start counts.
   void (*limit_memory)(uint64_t bytes);
   void (*leave_to)(const KernelTable& cpu);
   DeviceReport (*report)();

@@ -197,12 +197,13 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
   const Arrays s(scratch, num, p.psk_len);
   std::vector<uint8_t> text(hash_params_text_len(p));
   const HpkeShared shared = hash_params(*cpu, HpkeEmptyHashes(*cpu), p, text.data());
+  gpu::StreamJob ephemeral{
+      .key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
+  // Before any secret is in the scratch memory.
+  if (seal && !system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
   launches.zero(b->statuses, num);
   launches.upload(s.psk, shared.psk, shared.psk_len);
   if (seal) {
-    gpu::StreamJob ephemeral{
-        .key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
-    if (!system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
     launches.run(&gpu::Programs::chacha20_stream, ephemeral);
     megaseal::wipe(&ephemeral, sizeof ephemeral);
     secrets = {s.secrets, 32};

@@ -75,11 +75,11 @@ void Offload::start() {
         else
           be_ready(*device, {});
       } catch (const std::exception&) {
-        give_up("out of memory while it was started");
+        give_up("out of memory");  // short: it is stored without an allocation
       }
     });
   } catch (const std::exception&) {
-    give_up("no thread could be had to start it");
+    give_up("no thread");
   }
 }
 
@@ -91,7 +91,8 @@ bool Offload::start_and_wait() {
 }
 
 uint32_t Offload::Split::tile(uint32_t left, uint32_t tile_items) const {
-  if (left < min_items) return 0;
+  // Less than pays, or more than its share: the CPU ends sooner.
+  if (left * share < min_items) return 0;
   const double part = left * share / num_drivers;
   const uint32_t wanted = std::max(min_items, uint32_t(std::min(part, double(tile_items))));
   return std::min({wanted, left, tile_items});
@@ -110,7 +111,7 @@ Offload::Split Offload::split(DeviceWork work, uint32_t num_items, uint64_t num_
   Split s;
   s.min_items = std::max(cost.crossover(double(num_bytes) / std::max(num_items, 1u)), 2u);
   s.share = cost.share(num_items, double(num_bytes), num_threads_);
-  if (num_items < s.min_items || s.share <= 0 || !idle()) return none;
+  if (s.share * num_items < s.min_items || s.min_items > dispatch_.tile_items || !idle()) return none;
   s.num_drivers =
       std::min({max_drivers, num_threads_, std::max(1u, uint32_t(s.share * num_items / s.min_items))});
   return s;
@@ -121,13 +122,14 @@ uint32_t Offload::crossover(DeviceWork work, uint64_t len) const {
   const WorkCost& cost = costs_.work[size_t(work)];
   const bool has_text = work != DeviceWork::x25519_shared && work != DeviceWork::x25519_public;
   const double bytes_each = has_text ? double(len) : 0;
-  // With more than one thread a batch has to be larger before it is worth sharing with the device.
-  const uint32_t least = cost.crossover(bytes_each);
-  if (least == UINT32_MAX) return 0;
+  // The device's share of the batch has to be a tile that pays: share() · n >= least, solved for n.
+  const uint32_t least = std::max(cost.crossover(bytes_each), 2u);
+  if (least > dispatch_.tile_items) return 0;
   const double each_on_cpu = (cost.cpu.item + bytes_each * cost.cpu.byte) / num_threads_;
   if (each_on_cpu <= 0) return 0;
-  const double shared = cost.device.call / each_on_cpu;
-  return shared >= double(UINT32_MAX) ? 0 : std::max(least, uint32_t(shared) + 1);
+  const double each_on_device = cost.device.item + bytes_each * cost.device.byte;
+  const double from = (cost.device.call + least * (each_on_cpu + each_on_device)) / each_on_cpu;
+  return from >= double(UINT32_MAX) ? 0 : uint32_t(from) + 1;
 }
 
 }  // namespace megaseal

@@ -245,8 +245,8 @@ TEST_F(Offloading, SaysWhatItDid) {
   EXPECT_EQ(info.state, MEGASEAL_DEVICE_READY);
   EXPECT_STREQ(info.name, "made up");
   EXPECT_EQ(info.max_bytes, 12345678u);
-  // A call costs the device as much as 10 items cost a thread (less 2 %); with three threads that is 30 items.
-  EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_SEAL, 256), 30u);
+  // A tile pays from 11 items on; a call takes three threads as long as 29.4 items, and the rest has to be worth 11.66.
+  EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_SEAL, 256), 42u);
   EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_EXPORT, 256), 0u);
 }
 

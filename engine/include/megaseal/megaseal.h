@@ -99,8 +99,8 @@ typedef struct megaseal_engine_options {
                                     used. 0: MEGASEAL_PREPARED_CACHE_DEFAULT; MEGASEAL_PREPARED_CACHE_OFF: none. An
                                     amount that cannot be had, or holds no table, is none, too. A struct_size that ends
                                     before it means the default. */
-  size_t device_memory_bytes;  /**< the most memory to take for a GPU's work, pinned and on the GPU together; the first
-                                    engine of a process to use it decides. 0: MEGASEAL_DEVICE_MEMORY_DEFAULT;
+  size_t device_memory_bytes;  /**< the most memory to take for a GPU's work, pinned and on the GPU together; the last
+                                    engine made before it starts decides. 0: MEGASEAL_DEVICE_MEMORY_DEFAULT;
                                     MEGASEAL_DEVICE_OFF: no GPU is used. With a backend by name no other device is. */
 } megaseal_engine_options;
 
