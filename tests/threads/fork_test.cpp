@@ -3,6 +3,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 
 #include "tests/support/backends.hpp"
@@ -19,11 +23,33 @@
 namespace megaseal::test {
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+bool others_sleep() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (std::atoi(task.path().filename().c_str()) == gettid()) continue;
+    std::ifstream file(task.path() / "stat");
+    const std::string stat((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const size_t name_end = stat.rfind(')');  // the state is the letter behind the name
+    if (name_end != std::string::npos && stat.compare(name_end, 3, ") S") != 0) return false;
+  }
+  return true;
+}
+#endif
+
+/// AddressSanitizer's allocator, unlike the C library's, stays locked in a child that is made while another thread
+/// allocates, and a batch may end before the last worker has woken up for it.
+void let_others_sleep() {
+#ifdef __SANITIZE_ADDRESS__
+  for (int i = 0; i < 10000 && !others_sleep(); i++) usleep(1000);
+#endif
+}
+
 /// Runs `body` in a child and returns what it wrote; fails the test when the child dies or hangs.
 template <class Body>
 Bytes in_child(const Body& body) {
   int ends[2];
   EXPECT_EQ(pipe(ends), 0);
+  let_others_sleep();
   const pid_t child = fork();
   if (child == 0) {
     alarm(60);
