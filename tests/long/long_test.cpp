@@ -104,8 +104,8 @@ class LongX25519 : public ::testing::Test {
   template <class Slot>
   static std::vector<Backend> offering(Slot KernelTable::*slot) {
     std::vector<Backend> out;
-    for (const BackendRow* row : all_backends())
-      if (row->table && runs_here(*row) && row->table->*slot) out.push_back({row->name, *row->table});
+    for (const BackendRow& row : backend_rows())
+      if (row.table && runs_here(row) && row.table->*slot) out.push_back({row.name, *row.table});
     return out;
   }
 
