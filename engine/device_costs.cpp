@@ -145,10 +145,10 @@ LinearCost line(const Dispatch& d, DeviceWork work, uint32_t few, uint32_t many)
 }
 
 std::string path_of_file() {
-  if (const char* path = std::getenv("MEGASEAL_DEVICE_COSTS")) return path;
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache == '/')
+  if (const char* path = ::secure_getenv("MEGASEAL_DEVICE_COSTS")) return path;
+  if (const char* cache = ::secure_getenv("XDG_CACHE_HOME"); cache && *cache == '/')
     return std::string(cache) + "/megaseal/device-costs";
-  if (const char* home = std::getenv("HOME"); home && *home == '/')
+  if (const char* home = ::secure_getenv("HOME"); home && *home == '/')
     return std::string(home) + "/.cache/megaseal/device-costs";
   return {};
 }
@@ -221,7 +221,8 @@ bool DeviceCosts::read(const std::string& text, const std::string& machine) {
   return true;
 }
 
-DeviceCosts kept_or_measured(const Dispatch& cpu, const Dispatch& device, const std::string& machine) {
+DeviceCosts kept_or_measured(const Dispatch& cpu, const Dispatch& device, const std::string& machine,
+                             const std::function<bool()>& worth_keeping) {
   const std::string path = path_of_file();
   DeviceCosts costs;
   if (!path.empty()) {
@@ -230,7 +231,7 @@ DeviceCosts kept_or_measured(const Dispatch& cpu, const Dispatch& device, const 
     if (file && text << file.rdbuf() && costs.read(text.str(), machine)) return costs;
   }
   costs = DeviceCosts::measure(cpu, device);
-  if (!path.empty()) write_whole(path, costs.text(machine));
+  if (!path.empty() && worth_keeping()) write_whole(path, costs.text(machine));
   return costs;
 }
 

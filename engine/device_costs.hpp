@@ -2,6 +2,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "engine/dispatch.hpp"
@@ -42,8 +43,10 @@ struct DeviceCosts {
 
 /// The file's costs; or, where there is no file, or it tells of another machine, fresh ones, which are then kept in it. The
 /// file is MEGASEAL_DEVICE_COSTS, or megaseal/device-costs in the user's cache (XDG_CACHE_HOME, ~/.cache). A file that
-/// cannot be written is not missed.
-DeviceCosts kept_or_measured(const Dispatch& cpu, const Dispatch& device, const std::string& machine);
+/// cannot be written is not missed. `worth_keeping` is asked after the measurement. A process that runs with more privileges
+/// than its caller heeds none of these variables.
+DeviceCosts kept_or_measured(const Dispatch& cpu, const Dispatch& device, const std::string& machine,
+                             const std::function<bool()>& worth_keeping);
 
 /// "seal", "shared" and so on: the names in the file and of `megaseal info`.
 const char* device_work_name(DeviceWork work);

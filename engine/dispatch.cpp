@@ -1,10 +1,11 @@
 #include "engine/dispatch.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string_view>
 
+#include "backends/once.hpp"
 #include "engine/cpu_features.hpp"
+#include "engine/fork_generation.hpp"
 #include "engine/hash_choice.hpp"
 #include "engine/selftest.hpp"
 
@@ -74,22 +75,26 @@ const std::vector<BackendState>& process_backends() {
 }
 
 const BackendState* process_device() {
-  static const std::optional<BackendState> state = []() -> std::optional<BackendState> {
-    for (const BackendRow& row : backend_rows()) {
-      if (!row.device) continue;
-      // Whom the device leaves to what it fails to do: to the best of the CPU's, slot by slot.
-      if (const Dispatch* cpu = process_dispatch()) {
-        static KernelTable best = scalar_table;
+  const auto row = std::ranges::find_if(backend_rows(), [](const BackendRow& r) { return r.device; });
+  if (row == backend_rows().end()) return nullptr;
+  static constinit Once<BackendState> state;
+  return &state.get(
+      fork_generation(),
+      [&] {
+        // Whom the device leaves to what it fails to do: to the best of the CPU's, slot by slot.
+        if (const Dispatch* cpu = process_dispatch()) {
+          KernelTable best = scalar_table;
 #define X(slot, Tile) best.slot = cpu->slot;
-        MEGASEAL_SLOTS(X)
+          MEGASEAL_SLOTS(X)
 #undef X
-        row.device->leave_to(best);
-      }
-      return examine(row);
-    }
-    return std::nullopt;
-  }();
-  return state ? &*state : nullptr;
+          row->device->leave_to(best);
+        }
+        return new BackendState(examine(*row));
+      },
+      [&] {
+        return new BackendState{&*row, MEGASEAL_BACKEND_UNSUPPORTED,
+                                "the process was forked while the device was being started"};
+      });
 }
 
 megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, std::string_view forced) {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <exception>
-#include <mutex>
 
+#include "backends/once.hpp"
 #include "engine/fork_generation.hpp"
 
 namespace megaseal {
@@ -15,17 +15,28 @@ constexpr uint64_t worth_starting_items = 4096, worth_starting_bytes = 64 << 20;
 // More than these would only wait for one another.
 constexpr uint32_t max_drivers = 4;
 
-const DeviceCosts& process_costs(const Dispatch& cpu, const Dispatch& device, const std::string& machine) {
-  static const DeviceCosts costs = kept_or_measured(cpu, device, machine);
-  return costs;
-}
-
 // What the costs belong to: another device or another choice of backends has others.
 std::string machine_of(const BackendRow& row, const Dispatch& cpu) {
   std::string out = std::string(megaseal_version()) + ' ' + row.device->report().machine;
   for (const std::string& name : cpu.names) out += ' ' + (name.empty() ? "-" : name);
   std::ranges::replace(out, '\n', ' ');
   return out;
+}
+
+const DeviceCosts& process_costs(const BackendRow& row, const Dispatch& cpu, const Dispatch& device) {
+  static constinit Once<DeviceCosts> costs;
+  return costs.get(
+      fork_generation(),
+      [&] {
+        // What the device failed to do was done by the CPU: times of that are not kept.
+        const uint64_t num_faults = row.device->report().num_faults;
+        const auto are_of_the_device = [&] {
+          const DeviceReport now = row.device->report();
+          return now.num_faults == num_faults && now.put_aside.empty();
+        };
+        return new DeviceCosts(kept_or_measured(cpu, device, machine_of(row, cpu), are_of_the_device));
+      },
+      [] { return new DeviceCosts; });  // nothing pays: a forked child has no device
 }
 
 }  // namespace
@@ -71,7 +82,7 @@ void Offload::start() {
       try {
         const BackendState* device = process_device();
         if (device->state == MEGASEAL_BACKEND_AVAILABLE)
-          be_ready(*device, process_costs(cpu_, dispatch_, machine_of(row_, cpu_)));
+          be_ready(*device, process_costs(row_, cpu_, dispatch_));
         else
           be_ready(*device, {});
       } catch (const std::exception&) {

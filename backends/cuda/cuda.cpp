@@ -2,27 +2,29 @@
 
 #include <atomic>
 #include <cstdio>
-#include <deque>
-#include <memory>
-#include <mutex>
 
 #include "backends/cuda/tiles.hpp"
+#include "backends/once.hpp"
 #include "backends/registry.hpp"
 
 namespace megaseal {
 namespace gpu {
 namespace {
 
-// What belongs to the process. Never destroyed: at its end the driver may be gone before us, and no secret stays in a slot
-// beyond the call that brought it.
+// A table that serves what the devices leave. Every one is kept: a call may still use it.
+struct Fallback {
+  KernelTable table;
+  const Fallback* before;
+};
+
+// What belongs to the process, without a lock that a forked child could find held. Never destroyed: at the process's end
+// the driver may be gone before us, and no secret stays in a slot beyond the call that brought it.
 struct Process {
-  std::mutex mutex;
-  DeviceOptions options;
+  DeviceOptions options;  // but for max_bytes
+  std::atomic<uint64_t> max_bytes{DeviceOptions{}.max_bytes};
   Runtime* runtime = default_runtime();
-  std::unique_ptr<Devices> owner;
-  std::atomic<Devices*> devices{nullptr};  // null: not started
-  std::deque<KernelTable> fallbacks;       // every one that was set: a call may still use it
-  std::atomic<const KernelTable*> cpu{&scalar_table};
+  Once<Devices> devices;
+  std::atomic<const Fallback*> fallback{nullptr};  // null: scalar
 };
 Process& process() {
   static Process* const p = new Process;
@@ -34,16 +36,21 @@ constexpr char without_toolkit[] = "built without the CUDA toolkit";
 // Started if need be; null in builds without the toolkit.
 Devices* started() {
   Process& p = process();
-  if (Devices* d = p.devices.load(std::memory_order_acquire)) return d;
-  const std::lock_guard lock(p.mutex);
-  if (!p.owner && p.runtime) {
-    p.owner = std::make_unique<Devices>(*p.runtime, p.options);
-    p.devices.store(p.owner.get(), std::memory_order_release);
-  }
-  return p.owner.get();
+  if (!p.runtime) return nullptr;
+  return &p.devices.get(
+      fork_generation(),
+      [&] {
+        DeviceOptions options = p.options;
+        options.max_bytes = p.max_bytes.load(std::memory_order_relaxed);
+        return new Devices(*p.runtime, options);
+      },
+      [&] { return new Devices(*p.runtime, "the process was forked while the device was being started"); });
 }
 
-const KernelTable& cpu() { return *process().cpu.load(std::memory_order_acquire); }
+const KernelTable& cpu() {
+  const Fallback* const set = process().fallback.load(std::memory_order_acquire);
+  return set ? set->table : scalar_table;
+}
 
 template <Cipher kCipher>
 void seal_slot(const AeadTile* tile) {
@@ -80,31 +87,31 @@ const char* unavailable() {
 }
 
 bool idle() {
-  Devices* const d = process().devices.load(std::memory_order_acquire);
+  Devices* const d = process().devices.made();
   return d && d->idle();
 }
 
 void set_fallback(const KernelTable& table) {
-  Process& p = process();
-  const std::lock_guard lock(p.mutex);
-  KernelTable& t = p.fallbacks.emplace_back(table);
+  auto* const fresh = new Fallback{table, nullptr};
 #define X(slot, Tile) \
-  if (!t.slot) t.slot = scalar_table.slot;
+  if (!fresh->table.slot) fresh->table.slot = scalar_table.slot;
   MEGASEAL_SLOTS(X)
 #undef X
-  p.cpu.store(&t, std::memory_order_release);
+  std::atomic<const Fallback*>& newest = process().fallback;
+  fresh->before = newest.load(std::memory_order_relaxed);
+  while (!newest.compare_exchange_weak(fresh->before, fresh, std::memory_order_release)) {
+  }
 }
 
-bool set_options(const DeviceOptions& options) {
+bool limit_memory(uint64_t bytes) {
   Process& p = process();
-  const std::lock_guard lock(p.mutex);
-  if (p.owner) return false;
-  p.options = options;
+  if (p.devices.is_begun()) return false;
+  p.max_bytes.store(bytes, std::memory_order_relaxed);
   return true;
 }
 
 DeviceStatus report() {
-  if (Devices* d = process().devices.load(std::memory_order_acquire)) return d->status();
+  if (Devices* d = process().devices.made()) return d->status();
   DeviceStatus none;
   std::snprintf(none.put_aside, sizeof none.put_aside, "%s",
                 process().runtime ? "not started" : without_toolkit);
@@ -112,18 +119,16 @@ DeviceStatus report() {
 }
 
 uint64_t max_bytes() {
-  Process& p = process();
-  const std::lock_guard lock(p.mutex);
-  return p.options.max_bytes;
+  const Devices* const d = process().devices.made();
+  return d ? d->max_bytes() : process().max_bytes.load(std::memory_order_relaxed);
 }
 
 void use_runtime(Runtime* runtime, const DeviceOptions& options) {
   Process& p = process();
-  const std::lock_guard lock(p.mutex);
-  p.devices.store(nullptr, std::memory_order_release);
-  p.owner.reset();
+  p.devices.forget();
   p.runtime = runtime ? runtime : default_runtime();
   p.options = options;
+  p.max_bytes.store(options.max_bytes, std::memory_order_relaxed);
 }
 
 namespace {
@@ -151,7 +156,7 @@ const DeviceBackend cuda_device = {
           return std::string(why ? why : "");
         },
     .idle = gpu::idle,
-    .limit_memory = [](uint64_t bytes) { (void)gpu::set_options({.max_bytes = bytes}); },
+    .limit_memory = [](uint64_t bytes) { (void)gpu::limit_memory(bytes); },
     .leave_to = gpu::set_fallback,
     .report = gpu::report_to_engine,
 };

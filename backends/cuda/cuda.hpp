@@ -21,12 +21,12 @@ bool idle();
 /// Who does what the devices do not; slots it lacks are scalar's. The table is copied.
 void set_fallback(const KernelTable& cpu);
 
-/// Before the devices are started, i.e. before unavailable() or a slot is first called; false: too late.
-bool set_options(const DeviceOptions& options);
+/// The most memory that all slots may take, pinned and on devices together. False: too late, the devices are started, as
+/// they are when unavailable() or a slot is first called.
+bool limit_memory(uint64_t bytes);
 
 /// All devices together. Starts nothing.
 DeviceStatus report();
-/// The most memory that all slots may take, pinned and on devices together.
 uint64_t max_bytes();
 
 /// For tests: from now on with this runtime (null: this build's own). Nobody may be in a call.

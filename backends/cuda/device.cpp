@@ -17,12 +17,6 @@ using Clock = std::chrono::steady_clock;
 constexpr uint64_t min_slot_bytes = uint64_t(64) << 10, first_bytes = uint64_t(1) << 20;
 
 std::atomic<uint64_t> forks{0};
-uint64_t fork_generation() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-  (void)registered;
-  return forks.load(std::memory_order_relaxed);
-}
 
 // The driver's version as people know it.
 struct Version {
@@ -33,6 +27,13 @@ struct Version {
 constexpr char forked[] = "the process was forked after the device had been started";
 
 }  // namespace
+
+uint64_t fork_generation() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  (void)registered;
+  return forks.load(std::memory_order_relaxed);
+}
 
 void wipe_memory(void* p, size_t bytes) {
   if (bytes == 0) return;
@@ -104,6 +105,11 @@ Devices::Devices(Runtime& runtime, const DeviceOptions& options)
     for (uint32_t k = 0; k < slots_each_; k++) d.slots[k].device = n;
   }
   unavailable_[0] = 0;
+}
+
+Devices::Devices(Runtime& runtime, const char* unavailable)
+    : runtime_(runtime), generation_(fork_generation()) {
+  std::snprintf(unavailable_, sizeof unavailable_, "%s", unavailable);
 }
 
 Devices::~Devices() {

@@ -37,6 +37,9 @@ struct DeviceStatus {
   uint32_t num_slots = 0, num_busy = 0, num_abandoned = 0;
 };
 
+/// Differs between a process and its forked children.
+uint64_t fork_generation();
+
 /// Memory that held secrets; the optimiser may not leave this out.
 void wipe_memory(void* p, size_t bytes);
 
@@ -59,6 +62,8 @@ class Devices {
  public:
   /// Looks for devices and takes nothing of them yet. `runtime` outlives this.
   Devices(Runtime& runtime, const DeviceOptions& options);
+  /// None, and why. Asks `runtime` nothing.
+  Devices(Runtime& runtime, const char* unavailable);
   /// Nobody may hold a slot.
   ~Devices();
   Devices(const Devices&) = delete;

@@ -14,7 +14,8 @@ namespace megaseal::test {
 namespace {
 
 bool is_open(Kind k) { return k == Kind::open || k == Kind::box_open || k == Kind::hpke_open; }
-bool is_hpke(Kind k) { return k == Kind::hpke_seal || k == Kind::hpke_open; }
+bool seals_hpke(Kind k) { return k == Kind::hpke_seal || k == Kind::hpke_seed; }
+bool is_hpke(Kind k) { return seals_hpke(k) || k == Kind::hpke_open; }
 bool is_box(Kind k) { return k == Kind::box_seal || k == Kind::box_open; }
 bool is_curve(Kind k) { return k == Kind::shared || k == Kind::publics; }
 bool is_bad(uint32_t item) { return item % 7 == 5; }
@@ -25,16 +26,22 @@ Bytes part(const Bytes& all, size_t item, size_t len) {
 void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
 
 constexpr uint8_t untouched = 0xd7;
+constexpr uint32_t seed_number = 0x01020304;
 
 }  // namespace
 
 std::string name_of(Kind kind) {
-  static const char* const names[] = {"seal",   "open",    "box_seal",  "box_open",
-                                      "shared", "publics", "hpke_seal", "hpke_open"};
+  static const char* const names[] = {"seal",    "open",      "box_seal",  "box_open", "shared",
+                                      "publics", "hpke_seal", "hpke_seed", "hpke_open"};
   return names[size_t(kind)];
 }
 
-Batch::Batch(Kind kind, const BatchShape& shape, uint64_t seed) : kind_(kind), shape_(shape) {
+Batch::Batch(Kind kind, const BatchShape& shape, uint64_t seed)
+    : kind_(kind), shape_([&] {
+        BatchShape s = shape;
+        s.one_key &= kind != Kind::hpke_seed;
+        return s;
+      }()) {
   Random random(seed);
   status_.assign(shape.num, 0);
   if (is_curve(kind)) {
@@ -67,6 +74,13 @@ Batch::Batch(Kind kind, const BatchShape& shape, uint64_t seed) : kind_(kind), s
 }
 
 void Batch::make_messages(Random& random) {
+  if (kind_ == Kind::hpke_seed) {
+    seed_ = random.bytes(32);
+    secrets.push_back(seed_);
+    secrets_.resize(32 * size_t(shape_.num));
+    const uint8_t nonce[12] = {0x04, 0x03, 0x02, 0x01};
+    crypto_stream_chacha20_ietf(secrets_.data(), secrets_.size(), nonce, seed_.data());
+  }
   for (uint32_t i = 0; i < shape_.num; i++) {
     size_t len = random.below(shape_.max_len + 1);
     if (i == shape_.long_item) len = shape_.long_len;
@@ -80,9 +94,9 @@ void Batch::make_messages(Random& random) {
       continue;
     }
     // One secret: recipients differ; else every third batch is to one recipient.
-    if (i == 0 || !shape_.one_key) append(secrets_, random.bytes(32));
+    if (kind_ != Kind::hpke_seed && (i == 0 || !shape_.one_key)) append(secrets_, random.bytes(32));
     Bytes recipient = reference::x25519_public(random.bytes(32));
-    if (kind_ == Kind::hpke_seal && is_bad(i)) recipient.assign(32, 0);
+    if (seals_hpke(kind_) && is_bad(i)) recipient.assign(32, 0);
     append(points_, recipient);
   }
   if (is_hpke(kind_) && shape_.num % 2 == 0) psk_ = random.bytes(32);
@@ -129,7 +143,7 @@ void Batch::seal_all() {
       Bytes enc = reference::x25519_public(ephemeral);
       sealed.assign(message.size() + 16, untouched);
       Bytes exporter(32, 0);
-      if (kind_ == Kind::hpke_seal && is_bad(i)) {
+      if (seals_hpke(kind_) && is_bad(i)) {
         status_[i] = uint8_t(ItemStatus::low_order);
       } else {
         sealed = reference::hpke_seal(params, ephemeral, recipient, aad, message);
@@ -212,18 +226,21 @@ std::string Batch::run(const KernelTable& table) {
                      .tag = &tags[16 * size_t(i)]});
   }
   Bytes enc = kind_ == Kind::hpke_open ? enc_ : Bytes(enc_.size(), untouched),
-        exporters(exporters_.size(), untouched);
+        exporters(exporters_.size(), untouched), room(secrets_.size());
   if (is_hpke(kind_)) {
     HpkeShared all{.key_schedule_context = {}, .psk = psk_.data(), .psk_len = psk_.size()};
     std::memcpy(all.key_schedule_context, context_, sizeof context_);
+    const EphemeralSeed seed{.key = seed_.data(), .number = seed_number, .room = room.data()};
+    const bool by_seed = kind_ == Kind::hpke_seed;
     const HpkeTile tile{.num = num,
                         .shared = &all,
-                        .secrets = {secrets_.data(), stride},
+                        .secrets = by_seed ? Strided{} : Strided{secrets_.data(), stride},
                         .recipients = {points_.data(), kind_ == Kind::hpke_open ? stride : 32},
                         .enc = enc.data(),
                         .items = items.data(),
                         .exporters = exporters.data(),
-                        .status = status.data()};
+                        .status = status.data(),
+                        .seed = by_seed ? &seed : nullptr};
     Dispatch d;
 #define X(slot, Tile) d.slot = scalar_table.slot;
     MEGASEAL_SLOTS(X)
@@ -231,7 +248,7 @@ std::string Batch::run(const KernelTable& table) {
     d.hpke_seal = table.hpke_seal;
     d.hpke_open = table.hpke_open;
     Workspace w(num);
-    kind_ == Kind::hpke_seal ? hpke_seal_tile(d, w, tile) : hpke_open_tile(d, w, tile);
+    seals_hpke(kind_) ? hpke_seal_tile(d, w, tile) : hpke_open_tile(d, w, tile);
     w.wipe_tile(num);
   } else {
     const AeadTile tile{.num = num, .items = items.data(), .status = status.data()};

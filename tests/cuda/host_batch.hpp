@@ -10,9 +10,10 @@
 
 namespace megaseal::test {
 
-enum class Kind { seal, open, box_seal, box_open, shared, publics, hpke_seal, hpke_open };
-inline constexpr Kind all_kinds[] = {Kind::seal,   Kind::open,    Kind::box_seal,  Kind::box_open,
-                                     Kind::shared, Kind::publics, Kind::hpke_seal, Kind::hpke_open};
+/// hpke_seed: hpke_seal whose ephemeral secrets are made on the device.
+enum class Kind { seal, open, box_seal, box_open, shared, publics, hpke_seal, hpke_seed, hpke_open };
+inline constexpr Kind all_kinds[] = {Kind::seal,    Kind::open,      Kind::box_seal,  Kind::box_open, Kind::shared,
+                                     Kind::publics, Kind::hpke_seal, Kind::hpke_seed, Kind::hpke_open};
 std::string name_of(Kind kind);
 
 enum class Aad { none, one, each };
@@ -21,7 +22,7 @@ struct BatchShape {
   uint32_t num = 1;
   size_t max_len = 200;
   bool in_place = false;
-  bool one_key = false;  // or one secret; and, by turns, one recipient
+  bool one_key = false;  // or one secret; and, by turns, one recipient; not hpke_seed
   Aad aad = Aad::each;
   size_t long_item = ~size_t(0);  // number of one with long_len bytes
   size_t long_len = 0;
@@ -45,7 +46,7 @@ class Batch {
 
   const Kind kind_;
   const BatchShape shape_;
-  Bytes keys_, nonces_, secrets_, points_, psk_, enc_, exporters_, tags_;
+  Bytes keys_, nonces_, secrets_, seed_, points_, psk_, enc_, exporters_, tags_;
   std::vector<Bytes> aads_, in_, out_;
   std::vector<uint8_t> status_;  // expected
   Bytes curve_out_;

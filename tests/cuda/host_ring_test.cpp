@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <future>
 #include <thread>
 
 #include "backends/registry.hpp"
@@ -78,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, cudaRing, ::testing::ValuesIn(all_kinds),
 TEST(cudaRingShared, ByManyCallersOnTwoDevices) {
   World world(small_slots(), 2);
   world.host.program_time = std::chrono::microseconds(300);
-  std::vector<std::string> wrong(8);
+  std::vector<std::string> wrong(std::size(all_kinds));
   std::vector<Batch> batches;
   for (size_t t = 0; t < wrong.size(); t++)
     batches.emplace_back(all_kinds[t], BatchShape{.num = 120, .max_len = 2500, .in_place = t % 2 == 0},
@@ -271,6 +272,38 @@ TEST(cudaUnavailable, InAForkedChild) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(batch.run(cuda_table), "") << "the parent's device goes on";
   EXPECT_EQ(reason(), "");
+}
+
+TEST(cudaUnavailable, InAChildForkedWhileTheDeviceWasBeingStarted) {
+  World world(small_slots(), 1, false);
+  std::promise<void> is_starting, may_go_on;
+  world.host.on_start = [&] {
+    is_starting.set_value();
+    may_go_on.get_future().wait();
+  };
+  std::thread starter([] { (void)gpu::unavailable(); });
+  is_starting.get_future().wait();
+  EXPECT_FALSE(gpu::idle());
+  EXPECT_FALSE(gpu::limit_memory(1 << 20)) << "too late";
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    const bool right = Batch(Kind::hpke_seal, {.num = 30}, 10).run(cuda_table).empty() &&
+                       Batch(Kind::seal, {.num = 30}, 11).run(cuda_table).empty() &&
+                       reason().find("forked while") != std::string::npos && !gpu::idle() &&
+                       *gpu::report().put_aside;
+    gpu::set_fallback(KernelTable{});
+    _exit(right ? 0 : 1);
+  }
+  may_go_on.set_value();
+  starter.join();
+  ASSERT_GT(child, 0);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(reason(), "");
+  EXPECT_EQ(Batch(Kind::hpke_seal, {.num = 30}, 10).run(cuda_table), "");
+  EXPECT_GT(gpu::report().num_pieces, 0u);
 }
 #endif
 

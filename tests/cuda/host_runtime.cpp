@@ -94,6 +94,7 @@ size_t HostRuntime::num_memories() {
 }
 
 int HostRuntime::versions(int* driver, int* runtime) {
+  if (on_start) on_start();
   *driver = driver_version;
   *runtime = runtime_version;
   return success;

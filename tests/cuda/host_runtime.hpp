@@ -38,6 +38,8 @@ class HostRuntime final : public gpu::Runtime {
   void drain();
   size_t num_streams(), num_events(), num_memories();
 
+  /// In the first call of a start.
+  std::function<void()> on_start;
   int driver_version = 13000, runtime_version = 13000, compute_major = 9;
   /// Time that every program takes beside its own.
   std::chrono::microseconds program_time{0};

@@ -315,20 +315,25 @@ TEST(DeviceCosts, AreKeptInAFile) {
   const Dispatch& cpu = *process_dispatch();
   const Dispatch device = beside(cpu, Fake::row().table ? *Fake::row().table : scalar_table);
   Fake::reset();
-  const DeviceCosts measured = kept_or_measured(cpu, device, "m");
+  const auto kept = [&](const char* machine, bool worth_keeping = true) {
+    return kept_or_measured(cpu, device, machine, [=] { return worth_keeping; });
+  };
+  kept("m", false);
+  EXPECT_FALSE(std::filesystem::exists(path)) << "not worth keeping, and kept";
+  const DeviceCosts measured = kept("m");
   EXPECT_GT(Fake::items, 0u);
   for (size_t i = 0; i < num_device_work; i++) {
     EXPECT_GT(measured.work[i].cpu.item, 0) << device_work_name(DeviceWork(i));
     EXPECT_GT(measured.work[i].device.item, 0) << device_work_name(DeviceWork(i));
   }
   Fake::reset();
-  EXPECT_EQ(kept_or_measured(cpu, device, "m").text("m"), measured.text("m"));
+  EXPECT_EQ(kept("m").text("m"), measured.text("m"));
   EXPECT_EQ(Fake::items, 0u) << "measured again";
-  kept_or_measured(cpu, device, "another");
+  kept("another");
   EXPECT_GT(Fake::items, 0u) << "took another machine's costs";
   // Where nothing can be written, costs are measured all the same.
   ::setenv("MEGASEAL_DEVICE_COSTS", (path + "/below a file").c_str(), 1);
-  EXPECT_GT(kept_or_measured(cpu, device, "m").work[0].cpu.item, 0);
+  EXPECT_GT(kept("m").work[0].cpu.item, 0);
   ::unsetenv("MEGASEAL_DEVICE_COSTS");
   size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir))
