@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace megaseal {
@@ -100,23 +101,61 @@ void salsa_open(const AeadTile& tile) {
   }
 }
 
-// The items from number `done` on, their ephemeral secrets made if that was left to whoever does the tile.
-HpkeTile rest_of(const Dispatch& d, const HpkeTile& t, uint32_t done) {
+// Items [from, from + num), their ephemeral secrets made if that was left to whoever does the tile.
+HpkeTile part_of(const Dispatch& d, const HpkeTile& t, uint32_t from, uint32_t num) {
   Strided secrets = t.secrets;
   if (t.seed) {
     make_ephemerals(d, *t.seed, t.num);
     secrets = {t.seed->room, 32};
   }
-  const auto from = [&](Strided s) { return Strided{s.base + done * s.stride, s.stride}; };
-  return {.num = t.num - done,
+  const auto at = [&](Strided s) { return Strided{s.base + from * s.stride, s.stride}; };
+  return {.num = num,
           .shared = t.shared,
-          .secrets = from(secrets),
-          .recipients = from(t.recipients),
-          .enc = t.enc + 32 * size_t(done),
-          .items = t.items + done,
-          .exporters = t.exporters ? t.exporters + 32 * size_t(done) : nullptr,
-          .status = t.status + done};
+          .secrets = at(secrets),
+          .recipients = at(t.recipients),
+          .enc = t.enc + 32 * size_t(from),
+          .items = t.items + from,
+          .exporters = t.exporters ? t.exporters + 32 * size_t(from) : nullptr,
+          .status = t.status + from};
 }
+
+// A tile for a slot that may stop before its end, at a message too long for it or at a fault. What it stops at goes to
+// `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing.
+template <class Compose>
+void by_whole_slot(const Dispatch& d, uint32_t (*slot)(const HpkeTile*), const HpkeTile& whole,
+                   const Compose& compose) {
+  HpkeTile t = whole;
+  for (int turns_for_nothing = 0;;) {
+    const uint32_t done = slot(&t);
+    if (done == t.num) return;
+    turns_for_nothing += done == 0;
+    const HpkeTile left = part_of(d, t, done, t.num - done);
+    const uint32_t some = turns_for_nothing < 2 ? std::min(left.num, d.cpu ? d.cpu->tile_items : 1) : left.num;
+    compose(part_of(d, left, 0, some));
+    if (some == left.num) return;
+    t = part_of(d, left, some, left.num - some);
+  }
+}
+
+void compose_seal(const Dispatch& d, Workspace& w, const HpkeTile& t, const ByTable* by_table) {
+  const X25519Tile ephemeral{
+      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
+  d.x25519_public(&ephemeral);
+  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
+  schedule(d, w, t);
+  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
+}
+
+void compose_open(const Dispatch& d, Workspace& w, const HpkeTile& t) {
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  schedule(d, w, t);
+  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_open(&a); });
+}
+
+// What a device leaves is not for its own slots.
+const Dispatch& for_the_rest(const Dispatch& d) { return d.cpu ? *d.cpu : d; }
 
 }  // namespace
 
@@ -139,29 +178,14 @@ void make_ephemerals(const Dispatch& d, const EphemeralSeed& seed, uint32_t num)
 }
 
 void hpke_seal_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole, const ByTable* by_table) {
-  const uint32_t done = d.hpke_seal ? d.hpke_seal(&whole) : 0;
-  if (done == whole.num) return;
-  const HpkeTile t = rest_of(d, whole, done);
-  // What a device leaves is not for its own slots.
-  if (d.hpke_seal && d.cpu) return hpke_seal_tile(*d.cpu, w, t, nullptr);
-  const X25519Tile ephemeral{
-      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
-  d.x25519_public(&ephemeral);
-  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
-  schedule(d, w, t);
-  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_seal(&a); });
+  if (!d.hpke_seal) return compose_seal(d, w, part_of(d, whole, 0, whole.num), by_table);
+  by_whole_slot(d, d.hpke_seal, whole,
+                [&](const HpkeTile& t) { compose_seal(for_the_rest(d), w, t, nullptr); });
 }
 
 void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole) {
-  const uint32_t done = d.hpke_open ? d.hpke_open(&whole) : 0;
-  if (done == whole.num) return;
-  const HpkeTile t = rest_of(d, whole, done);
-  if (d.hpke_open && d.cpu) return hpke_open_tile(*d.cpu, w, t);
-  const X25519Tile shared{
-      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
-  d.x25519_shared(&shared);
-  schedule(d, w, t);
-  over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_open(&a); });
+  if (!d.hpke_open) return compose_open(d, w, whole);
+  by_whole_slot(d, d.hpke_open, whole, [&](const HpkeTile& t) { compose_open(for_the_rest(d), w, t); });
 }
 
 void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t, const ByTable* by_table) {

@@ -62,6 +62,8 @@ TEST_P(cudaRing, WhatIsTooLongForASlotIsTheCpus) {
                 {.num = 40, .max_len = 4000, .in_place = true, .long_item = number, .long_len = 70000}, 4);
     EXPECT_EQ(batch.run(cuda_table), "");
     EXPECT_EQ(gpu::report().num_faults, 0u);
+    const bool has_text = GetParam() != Kind::shared && GetParam() != Kind::publics;
+    EXPECT_GT(gpu::report().num_pieces, has_text ? 1u : 0u) << "of the others, before and behind it";
     EXPECT_EQ(leftovers(world.host, batch.secrets), "");
   }
 }
