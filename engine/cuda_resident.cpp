@@ -34,8 +34,15 @@ bool given(const void* p) { return p && aligned(p); }
 // A call's launches: the first that fails ends it.
 class Launches {
  public:
-  explicit Launches(void* stream) : runtime_(runtime()), stream_(stream) {}
-  bool can_run() const { return runtime_ != nullptr; }
+  explicit Launches(void* stream) : runtime_(runtime()), stream_(stream) {
+    if (runtime_) runtime_->forget_error();
+  }
+  /// Whether there is a GPU whose self-test has passed, which the first call may take a second to find out.
+  bool can_run() const {
+    if (test_runtime) return true;
+    const BackendState* const device = process_device();
+    return device && device->state == MEGASEAL_BACKEND_AVAILABLE;
+  }
   template <class Job>
   void run(gpu::Launch<Job> gpu::Programs::*program, const Job& job) {
     if (error_ == gpu::success) error_ = (runtime_->programs().*program)(job, stream_);
@@ -157,7 +164,7 @@ megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secre
 
 // What HPKE's programs hand to one another, one array after the other in the caller's scratch.
 struct Arrays {
-  uint8_t *secrets, *dh, *keys, *nonces, *psk, *order;
+  uint8_t *seed, *secrets, *dh, *keys, *nonces, *psk, *order;
   size_t size;
 
   Arrays(void* base, size_t num, size_t psk_len) : size(0) {
@@ -167,6 +174,7 @@ struct Arrays {
       size += (len + 63) / 64 * 64;
       return at;
     };
+    seed = take(32);
     secrets = take(num * 32);
     dh = take(num * 32);
     keys = take(num * 32);
@@ -197,15 +205,19 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
   const Arrays s(scratch, num, p.psk_len);
   std::vector<uint8_t> text(hash_params_text_len(p));
   const HpkeShared shared = hash_params(*cpu, HpkeEmptyHashes(*cpu), p, text.data());
-  gpu::StreamJob ephemeral{
-      .key = {}, .number = 0, .first_block = 0, .num_blocks = uint32_t((num + 1) / 2), .out = s.secrets};
+  uint8_t seed[32];
   // Before any secret is in the scratch memory.
-  if (seal && !system_random(ephemeral.key, sizeof ephemeral.key)) return MEGASEAL_ERROR_RANDOM;
+  if (seal && !system_random(seed, sizeof seed)) return MEGASEAL_ERROR_RANDOM;
   launches.zero(b->statuses, num);
   launches.upload(s.psk, shared.psk, shared.psk_len);
   if (seal) {
-    launches.run(&gpu::Programs::chacha20_stream, ephemeral);
-    megaseal::wipe(&ephemeral, sizeof ephemeral);
+    launches.upload(s.seed, seed, sizeof seed);
+    megaseal::wipe(seed, sizeof seed);
+    launches.run(&gpu::Programs::chacha20_stream, gpu::StreamJob{.key = s.seed,
+                                                                 .number = 0,
+                                                                 .first_block = 0,
+                                                                 .num_blocks = uint32_t((num + 1) / 2),
+                                                                 .out = s.secrets});
     secrets = {s.secrets, 32};
     launches.run(&gpu::Programs::x25519_public, gpu::X25519Job{.num = uint32_t(num),
                                                                .secrets = s.secrets,

@@ -101,7 +101,7 @@ struct StreamProgram {
     u32 key[8], stream[16];
     const u32 tail[3] = {job.number, 0, 0};
     MEGASEAL_UNROLL(8)
-    for (int k = 0; k < 8; k++) key[k] = load_le32(job.key + 4 * k);
+    for (int k = 0; k < 8; k++) key[k] = load4(job.key + 4 * k);
     chacha20_block(stream, key, job.first_block + i, tail);
     u8* out = job.out + 64 * size_t(i);
     MEGASEAL_UNROLL(4)

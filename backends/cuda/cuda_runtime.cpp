@@ -37,10 +37,11 @@ class CudaRuntime final : public Runtime {
 
   int current(int* device) override { return taken(cudaGetDevice(device)); }
   int use(int device) override {
-    // A launch asks for the thread's last error: one that the application has left there would be taken for its own.
-    (void)cudaGetLastError();
+    forget_error();
     return taken(cudaSetDevice(device));
   }
+
+  void forget_error() override { (void)cudaGetLastError(); }
 
   int create_stream(Stream* out) override {
     cudaStream_t s;

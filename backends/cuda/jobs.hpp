@@ -13,7 +13,7 @@ namespace megaseal::gpu {
 /// Fresh ephemeral secrets, or any key stream: ChaCha20 under `key` with nonce `number` (little endian, then zeros), as
 /// engine/ephemeral.hpp stretches a seed. RFC 8439 §2.4.
 struct StreamJob {
-  uint8_t key[32];
+  const uint8_t* key;  // 32 bytes; not in here, which the driver keeps a copy of
   uint32_t number;
   uint32_t first_block;  // of the stream
   uint32_t num_blocks;   // of 64 bytes

@@ -34,6 +34,8 @@ class Runtime {
   /// The device that the calling thread's following calls are for.
   virtual int current(int* device) = 0;
   virtual int use(int device) = 0;
+  /// One that the application has left for its thread would be taken for a launch's. use() does this, too.
+  virtual void forget_error() {}
 
   virtual int create_stream(Stream*) = 0;
   virtual int create_event(Event*) = 0;

@@ -462,7 +462,7 @@ class HpkeWork final : public Work {
       p.up_tags = l.add(16 * uint64_t(f.num));
       p.out = l.add(32 * uint64_t(f.num));  // enc
     }
-    p.secrets = l.add(tile_.seed ? 0 : strided_len(p.one_secret, f.num));
+    p.secrets = l.add(tile_.seed ? 32 : strided_len(p.one_secret, f.num));  // or what they are made from
     p.psk = l.add(psk_len);
     p.secrets_end = l.end;
     p.status = l.add(f.num);
@@ -483,7 +483,10 @@ class HpkeWork final : public Work {
   }
 
   void pack(Piece& p, uint8_t* pinned) const override {
-    if (!tile_.seed) pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
+    if (tile_.seed)
+      std::memcpy(pinned + p.secrets, tile_.seed->key, 32);
+    else
+      pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
     pack_strided(pinned + p.points, tile_.recipients, p.one_point, p.from, p.num);
     if (tile_.shared->psk_len) std::memcpy(pinned + p.psk, tile_.shared->psk, tile_.shared->psk_len);
     if (!is_seal_) std::memcpy(pinned + p.out, tile_.enc + 32 * size_t(p.from), 32 * size_t(p.num));
@@ -492,15 +495,12 @@ class HpkeWork final : public Work {
 
   int launch(const Programs& programs, const Piece& p, uint8_t* device, Stream stream) const override {
     if (tile_.seed) {
-      StreamJob secrets{.key = {},
-                        .number = tile_.seed->number,
-                        .first_block = p.from / 2,
-                        .num_blocks = (p.num + 1) / 2,
-                        .out = device + p.ephemerals};
-      std::memcpy(secrets.key, tile_.seed->key, sizeof secrets.key);
-      const int e = programs.chacha20_stream(secrets, stream);
-      wipe_memory(&secrets, sizeof secrets);
-      if (e) return e;
+      const StreamJob secrets{.key = device + p.secrets,
+                              .number = tile_.seed->number,
+                              .first_block = p.from / 2,
+                              .num_blocks = (p.num + 1) / 2,
+                              .out = device + p.ephemerals};
+      if (const int e = programs.chacha20_stream(secrets, stream)) return e;
     }
     X25519Job curve{.num = p.num,
                     .secrets = device + p.ephemerals,

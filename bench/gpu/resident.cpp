@@ -177,8 +177,8 @@ Measured hpke(bool seal, uint32_t len) {
                      .status = nullptr, .table = nullptr};
   };
   launched(device::launch_x25519_public(publics(d_recipient_secrets.data(), recipients.data()), nullptr));
-  StreamJob stream{.key = {}, .number = 0, .first_block = 0, .num_blocks = num / 2, .out = secrets.data()};
-  randombytes_buf(stream.key, sizeof stream.key);
+  const auto seed = on_device(random_bytes(32));
+  const StreamJob stream{.key = seed.data(), .number = 0, .first_block = 0, .num_blocks = num / 2, .out = secrets.data()};
   ScheduleJob schedule{.num = num, .key_schedule_context = {}, .psk = nullptr, .psk_len = 0, .dh = dh.data(),
                        .enc = enc.data(), .recipients = recipients.data(), .recipient_stride = 32, .keys = keys.data(),
                        .nonces = nonces.data(), .exporters = nullptr};

@@ -397,7 +397,7 @@ TEST(CudaStream, IsTheKeyStreamOfLibsodium) {
   for (const uint32_t num_blocks : {0u, 1u, 2u, 127u, 128u, 129u, 1000u}) {
     gpu::StreamJob job = {};
     const Bytes key = random.bytes(32);
-    std::memcpy(job.key, key.data(), 32);
+    job.key = key.data();
     job.number = uint32_t(random.next());
     job.num_blocks = num_blocks;
     Bytes out(64 * num_blocks + 16, 0xee);

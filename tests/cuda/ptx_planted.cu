@@ -44,7 +44,7 @@ KERNEL(planted_branch__exit) {
   OUT[ITEM] = 1;
 }
 extern "C" __global__ void parameter_branch(const __grid_constant__ StreamJob job) {
-  if (job.key[3] & 1) job.out[ITEM] = 1;
+  if (job.number & 1) job.out[ITEM] = 1;
 }
 KERNEL(planted_predicate__store) {
   asm volatile("{\n\t.reg .pred p;\n\tsetp.eq.u32 p, %0, 7;\n\t@p st.global.u32 [%1], 7;\n\t}" ::"r"(SECRET),

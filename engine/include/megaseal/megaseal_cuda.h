@@ -3,10 +3,13 @@
  * Pointers are to the current device's memory, but for those marked "host". Work is put into the caller's stream and the
  * calls return before it is done: until the stream has come past it, nothing may be changed or freed, and nothing of the
  * results is there. Which items failed is in `statuses`, as megaseal_status; one bad item never harms the others. All of it
- * is thread-safe. A build without CUDA has these functions, too: they answer MEGASEAL_ERROR_BACKEND_UNAVAILABLE.
+ * is thread-safe. A build without CUDA has these functions, too: they answer MEGASEAL_ERROR_BACKEND_UNAVAILABLE, as do all
+ * where no GPU has passed the self-test, which the first call of a process runs and may take a second for. The thread's
+ * last CUDA error (cudaGetLastError) is forgotten.
  *
  * Unlike megaseal_batch, a message's tag and its encapsulated key lie apart from its text, so that texts stay aligned.
- * Secrets in scratch memory are wiped in the stream, behind their last use; keys that the caller brings are the caller's.
+ * Secrets in scratch memory are wiped in the stream, behind their last use; keys that the caller brings are the caller's. The
+ * seed and the pre-shared key of megaseal_cuda_hpke_seal go to the GPU through the driver's own memory, which nobody wipes.
  * Messages end at 2^32 - 1 bytes, and batches at 2^31 - 1 messages. */
 #ifndef MEGASEAL_MEGASEAL_CUDA_H
 #define MEGASEAL_MEGASEAL_CUDA_H
