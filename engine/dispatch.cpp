@@ -167,8 +167,14 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   const bool whole_seal =
       keep_whole(hpke_seal, {x25519_public, x25519_shared, many_scheduled, chacha20poly1305_seal});
   const bool whole_open = keep_whole(hpke_open, {x25519_shared, many_scheduled, chacha20poly1305_open});
+  const bool whole_box_seal = keep_whole(
+      sealedbox_seal, {x25519_public, x25519_shared, hchacha20, sealedbox_nonces, secretbox_seal});
+  const bool whole_box_open =
+      keep_whole(sealedbox_open, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});
   if (!whole_seal) d.hpke_seal = nullptr;
   if (!whole_open) d.hpke_open = nullptr;
+  if (!whole_box_seal) d.sealedbox_seal = nullptr;
+  if (!whole_box_open) d.sealedbox_open = nullptr;
 
   auto name = [&](megaseal_operation op, std::initializer_list<int> parts) {
     d.names[op] = join(candidates, parts);
@@ -191,9 +197,15 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   else
     name(MEGASEAL_OP_HPKE_OPEN, {x25519_shared, many_scheduled, few_scheduled, chacha20poly1305_open});
   name(MEGASEAL_OP_HPKE_EXPORT, {many_scheduled, few_scheduled});
-  name(MEGASEAL_OP_SEALEDBOX_SEAL,
-       {x25519_shared, x25519_public, hchacha20, sealedbox_nonces, secretbox_seal});
-  name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});
+  if (whole_box_seal)
+    name(MEGASEAL_OP_SEALEDBOX_SEAL, {sealedbox_seal});
+  else
+    name(MEGASEAL_OP_SEALEDBOX_SEAL,
+         {x25519_shared, x25519_public, hchacha20, sealedbox_nonces, secretbox_seal});
+  if (whole_box_open)
+    name(MEGASEAL_OP_SEALEDBOX_OPEN, {sealedbox_open});
+  else
+    name(MEGASEAL_OP_SEALEDBOX_OPEN, {x25519_shared, hchacha20, sealedbox_nonces, secretbox_open});
   *out = std::move(d);
   return MEGASEAL_ERROR_NONE;
 }

@@ -28,8 +28,7 @@ const std::vector<BackendState>& process_backends();
 /// The device's row, examined when first asked for, which may take a second; null where there is no such row.
 const BackendState* process_device();
 
-/// The chosen function of every slot (hpke_seal and hpke_open may be null: composed) and what the planner
-/// needs.
+/// The chosen function of every slot (whole tiles' may be null: composed) and what the planner needs.
 struct Dispatch {
 #define X(slot, Tile) void (*slot)(const Tile*) = nullptr;
   MEGASEAL_SLOTS(X)

@@ -49,7 +49,9 @@ size_t seal_to_recipients(megaseal_engine* engine, PreparedCache* cache, const B
         gather_items_at(view, w, begin, end, item_at, [&](uint32_t i, AeadItem&) { return to.status(i); });
     if (num > 0) {
       // A device makes them itself.
-      const bool by_seed = device_work == DeviceWork::hpke_seal && w.dispatch->hpke_seal && !ephemerals.fixed();
+      const bool whole = (device_work == DeviceWork::hpke_seal && w.dispatch->hpke_seal) ||
+                         (device_work == DeviceWork::sealedbox_seal && w.dispatch->sealedbox_seal);
+      const bool by_seed = whole && !ephemerals.fixed();
       w.seed = by_seed ? ephemerals.seed(number, w.secrets) : EphemeralSeed{};
       if (!by_seed) ephemerals.fill(d, w.secrets, number, w.index, num);
       const ByTable* by_table = tables(num);

@@ -10,6 +10,11 @@ bool is_sealedbox(megaseal_format f) {
   return f == MEGASEAL_FORMAT_SEALEDBOX || f == MEGASEAL_FORMAT_SEALEDBOX_SALSA;
 }
 
+// Salsa20 is in no backend: what a device would leave of such boxes outweighs what it would do.
+DeviceWork device_work(megaseal_format f, DeviceWork work) {
+  return f == MEGASEAL_FORMAT_SEALEDBOX ? work : DeviceWork::none;
+}
+
 SealedBoxTile make_tile(megaseal_format format, const Workspace& w, uint32_t num, Strided secrets,
                         Strided recipients) {
   return {.salsa = format == MEGASEAL_FORMAT_SEALEDBOX_SALSA,
@@ -36,10 +41,12 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, const megas
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {
-    sealedbox_seal_tile(*w.dispatch, w, make_tile(format, w, num, secrets, publics), by_table);
+    SealedBoxTile whole = make_tile(format, w, num, secrets, publics);
+    whole.seed = w.seed.key ? &w.seed : nullptr;
+    sealedbox_seal_tile(*w.dispatch, w, whole, by_table);
   };
   const size_t failed = seal_to_recipients(engine, engine->prepared.get(), view, to, ephemerals,
-                                           DeviceWork::sealedbox_seal, tile, nothing_after);
+                                           device_work(format, DeviceWork::sealedbox_seal), tile, nothing_after);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }
@@ -56,7 +63,8 @@ megaseal_error open(megaseal_engine* engine, size_t* out_num_failed, const megas
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics) {
     sealedbox_open_tile(*w.dispatch, w, make_tile(format, w, num, secrets, publics));
   };
-  const size_t failed = open_with_keys(engine, view, with, DeviceWork::sealedbox_open, tile, nothing_after);
+  const size_t failed =
+      open_with_keys(engine, view, with, device_work(format, DeviceWork::sealedbox_open), tile, nothing_after);
   if (out_num_failed) *out_num_failed = failed;
   return MEGASEAL_ERROR_NONE;
 }

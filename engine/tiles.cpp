@@ -102,34 +102,35 @@ void salsa_open(const AeadTile& tile) {
 }
 
 // Items [from, from + num), their ephemeral secrets made if that was left to whoever does the tile.
-HpkeTile part_of(const Dispatch& d, const HpkeTile& t, uint32_t from, uint32_t num) {
-  Strided secrets = t.secrets;
+template <class Tile>
+Tile part_of(const Dispatch& d, const Tile& t, uint32_t from, uint32_t num) {
+  Tile part = t;
   if (t.seed) {
     make_ephemerals(d, *t.seed, t.num);
-    secrets = {t.seed->room, 32};
+    part.secrets = {t.seed->room, 32};
+    part.seed = nullptr;
   }
-  const auto at = [&](Strided s) { return Strided{s.base + from * s.stride, s.stride}; };
-  return {.num = num,
-          .shared = t.shared,
-          .secrets = at(secrets),
-          .recipients = at(t.recipients),
-          .enc = t.enc + 32 * size_t(from),
-          .items = t.items + from,
-          .exporters = t.exporters ? t.exporters + 32 * size_t(from) : nullptr,
-          .status = t.status + from};
+  part.num = num;
+  part.secrets.base += from * part.secrets.stride;
+  part.recipients.base += from * part.recipients.stride;
+  part.enc += 32 * size_t(from);
+  part.items += from;
+  part.status += from;
+  if constexpr (requires { part.exporters; })
+    if (part.exporters) part.exporters += 32 * size_t(from);
+  return part;
 }
 
 // A tile for a slot that may stop before its end, at a message too long for it or at a fault. What it stops at goes to
 // `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing.
-template <class Compose>
-void by_whole_slot(const Dispatch& d, uint32_t (*slot)(const HpkeTile*), const HpkeTile& whole,
-                   const Compose& compose) {
-  HpkeTile t = whole;
+template <class Tile, class Compose>
+void by_whole_slot(const Dispatch& d, uint32_t (*slot)(const Tile*), const Tile& whole, const Compose& compose) {
+  Tile t = whole;
   for (int turns_for_nothing = 0;;) {
     const uint32_t done = slot(&t);
     if (done == t.num) return;
     turns_for_nothing += done == 0;
-    const HpkeTile left = part_of(d, t, done, t.num - done);
+    const Tile left = part_of(d, t, done, t.num - done);
     const uint32_t some = turns_for_nothing < 2 ? std::min(left.num, d.cpu ? d.cpu->tile_items : 1) : left.num;
     compose(part_of(d, left, 0, some));
     if (some == left.num) return;
@@ -152,6 +153,25 @@ void compose_open(const Dispatch& d, Workspace& w, const HpkeTile& t) {
   d.x25519_shared(&shared);
   schedule(d, w, t);
   over_survivors(w, t.num, t.items, t.status, [&](const AeadTile& a) { d.chacha20poly1305_open(&a); });
+}
+
+void compose_box_seal(const Dispatch& d, Workspace& w, const SealedBoxTile& t, const ByTable* by_table) {
+  const X25519Tile ephemeral{
+      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
+  d.x25519_public(&ephemeral);
+  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
+  derive_boxes(d, w, t);
+  over_survivors(w, t.num, t.items, t.status,
+                 [&](const AeadTile& a) { t.salsa ? salsa_seal(a) : d.secretbox_seal(&a); });
+}
+
+void compose_box_open(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
+  const X25519Tile shared{
+      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
+  d.x25519_shared(&shared);
+  derive_boxes(d, w, t);
+  over_survivors(w, t.num, t.items, t.status,
+                 [&](const AeadTile& a) { t.salsa ? salsa_open(a) : d.secretbox_open(&a); });
 }
 
 // What a device leaves is not for its own slots.
@@ -188,23 +208,17 @@ void hpke_open_tile(const Dispatch& d, Workspace& w, const HpkeTile& whole) {
   by_whole_slot(d, d.hpke_open, whole, [&](const HpkeTile& t) { compose_open(for_the_rest(d), w, t); });
 }
 
-void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t, const ByTable* by_table) {
-  const X25519Tile ephemeral{
-      .num = t.num, .secrets = t.secrets, .points = {}, .out = t.enc, .status = nullptr};
-  d.x25519_public(&ephemeral);
-  agree(d, w, t.num, t.secrets, t.recipients, t.status, by_table);
-  derive_boxes(d, w, t);
-  over_survivors(w, t.num, t.items, t.status,
-                 [&](const AeadTile& a) { t.salsa ? salsa_seal(a) : d.secretbox_seal(&a); });
+void sealedbox_seal_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& whole, const ByTable* by_table) {
+  if (!d.sealedbox_seal || whole.salsa)
+    return compose_box_seal(d, w, part_of(d, whole, 0, whole.num), by_table);
+  by_whole_slot(d, d.sealedbox_seal, whole,
+                [&](const SealedBoxTile& t) { compose_box_seal(for_the_rest(d), w, t, nullptr); });
 }
 
-void sealedbox_open_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
-  const X25519Tile shared{
-      .num = t.num, .secrets = t.secrets, .points = {t.enc, 32}, .out = w.dh, .status = t.status};
-  d.x25519_shared(&shared);
-  derive_boxes(d, w, t);
-  over_survivors(w, t.num, t.items, t.status,
-                 [&](const AeadTile& a) { t.salsa ? salsa_open(a) : d.secretbox_open(&a); });
+void sealedbox_open_tile(const Dispatch& d, Workspace& w, const SealedBoxTile& whole) {
+  if (!d.sealedbox_open || whole.salsa) return compose_box_open(d, w, whole);
+  by_whole_slot(d, d.sealedbox_open, whole,
+                [&](const SealedBoxTile& t) { compose_box_open(for_the_rest(d), w, t); });
 }
 
 }  // namespace megaseal

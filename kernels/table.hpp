@@ -154,8 +154,10 @@ struct EphemeralSeed {
   uint8_t* room;  // num * 32 bytes: who makes the secrets outside a device puts them here
 };
 
-/// A whole single-shot HPKE tile, for backends that keep it to themselves (a GPU). `items` name everything
-/// but key and nonce, which are derived; a low-order item is reported and neither sealed nor opened.
+/// Whole tiles, for backends that keep them to themselves (a GPU). `items` name everything but key and nonce, which are
+/// derived; a low-order item is reported and neither sealed nor opened.
+///
+/// Single-shot HPKE.
 struct HpkeTile {
   uint32_t num;
   const HpkeShared* shared;
@@ -166,6 +168,18 @@ struct HpkeTile {
   uint8_t* exporters;  // num * 32 bytes, or null
   uint8_t* status;
   const EphemeralSeed* seed = nullptr;  // seal: `secrets` is not set yet, this is what it comes from
+};
+
+/// Sealed boxes.
+struct SealedBoxTile {
+  bool salsa;  // crypto_box_seal; else crypto_box_curve25519xchacha20poly1305_seal. Slots are not given such tiles
+  uint32_t num;
+  Strided secrets;     // ephemeral secrets (seal), recipients' secrets (open)
+  Strided recipients;  // public keys
+  uint8_t* enc;        // num * 32 bytes: ephemeral public keys, written by seal, read by open
+  AeadItem* items;
+  uint8_t* status;
+  const EphemeralSeed* seed = nullptr;  // as in HpkeTile
 };
 
 /// Every slot with its tile. The engine chooses slot by slot, the first backend in priority order that has
@@ -186,9 +200,11 @@ struct HpkeTile {
 
 /// Whole tiles. They return how many of the tile's first items were done; the rest, untouched, is the engine's to compose
 /// of the slots above, as all of it is where the slot is missing.
-#define MEGASEAL_WHOLE_SLOTS(X) \
-  X(hpke_seal, HpkeTile)        \
-  X(hpke_open, HpkeTile)
+#define MEGASEAL_WHOLE_SLOTS(X)    \
+  X(hpke_seal, HpkeTile)           \
+  X(hpke_open, HpkeTile)           \
+  X(sealedbox_seal, SealedBoxTile) \
+  X(sealedbox_open, SealedBoxTile)
 
 /// Both or neither; they go together because only the backend that built a table can read it.
 #define MEGASEAL_PREPARED_SLOTS(X)     \

@@ -20,7 +20,7 @@ struct Fallback {
 // What belongs to the process, without a lock that a forked child could find held. Never destroyed: at the process's end
 // the driver may be gone before us, and no secret stays in a slot beyond the call that brought it.
 struct Process {
-  DeviceOptions options;  // but for max_bytes
+  DeviceOptions options{.min_compute = MEGASEAL_OLDEST_GPU};  // but for max_bytes
   std::atomic<uint64_t> max_bytes{DeviceOptions{}.max_bytes};
   Runtime* runtime = default_runtime();
   Once<Devices> devices;
@@ -70,13 +70,10 @@ void x25519_public_slot(const X25519Tile* tile) {
   if (Devices* d = started()) return x25519_public(*d, cpu(), *tile);
   cpu().x25519_public(tile);
 }
-uint32_t hpke_seal_slot(const HpkeTile* tile) {
+template <auto kDo, class Tile>
+uint32_t whole_slot(const Tile* tile) {
   Devices* const d = started();
-  return d ? hpke_seal(*d, *tile) : 0;
-}
-uint32_t hpke_open_slot(const HpkeTile* tile) {
-  Devices* const d = started();
-  return d ? hpke_open(*d, *tile) : 0;
+  return d ? kDo(*d, *tile) : 0;
 }
 
 }  // namespace
@@ -177,8 +174,10 @@ const KernelTable cuda_table = {
     .hkdf_extract = nullptr,
     .hkdf_expand = nullptr,
     .hpke_schedule = nullptr,
-    .hpke_seal = gpu::hpke_seal_slot,
-    .hpke_open = gpu::hpke_open_slot,
+    .hpke_seal = gpu::whole_slot<gpu::hpke_seal, HpkeTile>,
+    .hpke_open = gpu::whole_slot<gpu::hpke_open, HpkeTile>,
+    .sealedbox_seal = gpu::whole_slot<gpu::sealedbox_seal, SealedBoxTile>,
+    .sealedbox_open = gpu::whole_slot<gpu::sealedbox_open, SealedBoxTile>,
     .x25519_prepare = nullptr,
     .x25519_prepared = nullptr,
     .prepared_bytes = {},

@@ -5,8 +5,8 @@
 
 namespace megaseal {
 
-/// What the devices do not do of the slots with void results, the CPU does (set_fallback); hpke_seal and hpke_open leave
-/// it to the engine. May be called before unavailable(), and where no device can be used.
+/// What the devices do not do of the slots with void results, the CPU does (set_fallback); those of whole tiles leave it
+/// to the engine. May be called before unavailable(), and where no device can be used.
 extern const KernelTable cuda_table;
 
 namespace gpu {

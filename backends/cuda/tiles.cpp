@@ -434,19 +434,42 @@ class X25519Work final : public Work {
   const bool is_shared_;
 };
 
-/// Public key, shared secret, key schedule, cipher: one stream does them in turn, and no key leaves the device.
-class HpkeWork final : public Work {
+/// What HPKE's tiles and sealed boxes' have in common.
+struct Messages {
+  uint32_t num;
+  Strided secrets, recipients;
+  uint8_t* enc;
+  const AeadItem* items;
+  uint8_t* status;
+  const EphemeralSeed* seed;
+  template <class Tile>
+  explicit Messages(const Tile& t)
+      : num(t.num),
+        secrets(t.secrets),
+        recipients(t.recipients),
+        enc(t.enc),
+        items(t.items),
+        status(t.status),
+        seed(t.seed) {}
+};
+
+/// Public key, shared secret, key and nonce, cipher: one stream does them in turn, and no key leaves the device.
+class MessageWork final : public Work {
  public:
-  HpkeWork(bool is_seal, const HpkeTile& tile) : Work(tile.num), tile_(tile), is_seal_(is_seal) {}
+  MessageWork(bool is_seal, const HpkeTile& tile)
+      : Work(tile.num), tile_(tile), is_seal_(is_seal), hpke_(tile.shared), exporters_(tile.exporters) {
+    psk_len_ = hpke_->psk_len;
+  }
+  MessageWork(bool is_seal, const SealedBoxTile& tile) : Work(tile.num), tile_(tile), is_seal_(is_seal) {}
 
   Piece plan(uint32_t from, uint64_t limit) const override {
-    const uint64_t psk_len = tile_.shared->psk_len;
     // Secrets, recipients, enc, exporters, dh and keys; nonces, tags, statuses.
     const uint64_t per_item = sizeof(Span) + sizeof(uint32_t) + 6 * 32 + 12 + 16 + 1;
     Piece p;
     p.from = from;
-    if (psk_len > limit / 2) return p;
-    const Fitting f = fitting(tile_.items + from, tile_.num - from, per_item, limit - max_slack - psk_len - 64);
+    if (psk_len_ > limit / 2) return p;
+    const Fitting f =
+        fitting(tile_.items + from, tile_.num - from, per_item, limit - max_slack - psk_len_ - 64);
     p.num = f.num;
     // Ephemeral secrets are made two at a time: the next piece begins with a block.
     if (tile_.seed && from + p.num < tile_.num) p.num -= p.num % 2;
@@ -463,7 +486,7 @@ class HpkeWork final : public Work {
       p.out = l.add(32 * uint64_t(f.num));  // enc
     }
     p.secrets = l.add(tile_.seed ? 32 : strided_len(p.one_secret, f.num));  // or what they are made from
-    p.psk = l.add(psk_len);
+    p.psk = l.add(psk_len_);
     p.secrets_end = l.end;
     p.status = l.add(f.num);
     p.text = l.add(f.text);
@@ -472,7 +495,7 @@ class HpkeWork final : public Work {
       p.down_tags = l.add(16 * uint64_t(f.num));
       p.out = l.add(32 * uint64_t(f.num));
     }
-    p.exporters = l.add(tile_.exporters ? 32 * uint64_t(f.num) : 0);
+    p.exporters = l.add(exporters_ ? 32 * uint64_t(f.num) : 0);
     p.down_end = l.end;
     p.ephemerals = tile_.seed ? l.add(64 * uint64_t((f.num + 1) / 2)) : p.secrets;
     p.dh = l.add(32 * uint64_t(f.num));
@@ -488,7 +511,7 @@ class HpkeWork final : public Work {
     else
       pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
     pack_strided(pinned + p.points, tile_.recipients, p.one_point, p.from, p.num);
-    if (tile_.shared->psk_len) std::memcpy(pinned + p.psk, tile_.shared->psk, tile_.shared->psk_len);
+    if (psk_len_) std::memcpy(pinned + p.psk, hpke_->psk, psk_len_);
     if (!is_seal_) std::memcpy(pinned + p.out, tile_.enc + 32 * size_t(p.from), 32 * size_t(p.num));
     pack_messages(p, pinned, tile_.items + p.from, is_seal_);
   }
@@ -517,35 +540,24 @@ class HpkeWork final : public Work {
     curve.out = device + p.dh;
     curve.status = device + p.status;
     if (const int e = programs.x25519_shared(curve, stream)) return e;
-
-    ScheduleJob schedule{.num = p.num,
-                         .key_schedule_context = {},
-                         .psk = tile_.shared->psk_len ? device + p.psk : nullptr,
-                         .psk_len = tile_.shared->psk_len,
-                         .dh = device + p.dh,
-                         .enc = device + p.out,
-                         .recipients = device + p.points,
-                         .recipient_stride = p.one_point ? 0u : 32u,
-                         .keys = device + p.keys,
-                         .nonces = device + p.derived_nonces,
-                         .exporters = tile_.exporters ? device + p.exporters : nullptr};
-    std::memcpy(schedule.key_schedule_context, tile_.shared->key_schedule_context,
-                sizeof schedule.key_schedule_context);
-    if (const int e = programs.hpke_schedule(schedule, stream)) return e;
+    if (const int e = hpke_ ? schedule(programs, p, device, stream) : box_keys(programs, p, device, stream))
+      return e;
 
     CipherJob cipher = cipher_job(p, device, is_seal_);
     cipher.keys = device + p.keys;
     cipher.key_stride = 32;
     cipher.nonces = device + p.derived_nonces;
-    cipher.nonce_stride = 12;
-    return (is_seal_ ? programs.chacha20poly1305_seal : programs.chacha20poly1305_open)(cipher, stream);
+    cipher.nonce_stride = hpke_ ? 12 : 8;
+    if (hpke_)
+      return (is_seal_ ? programs.chacha20poly1305_seal : programs.chacha20poly1305_open)(cipher, stream);
+    return (is_seal_ ? programs.secretbox_seal : programs.secretbox_open)(cipher, stream);
   }
 
   void unpack(const Piece& p, uint8_t* pinned, uint64_t* clean_from, uint64_t* clean_to) const override {
     (is_seal_ ? unpack_sealed : unpack_opened)(p, pinned, tile_.items + p.from, tile_.status + p.from);
     if (is_seal_) std::memcpy(tile_.enc + 32 * size_t(p.from), pinned + p.out, 32 * size_t(p.num));
-    if (tile_.exporters)
-      std::memcpy(tile_.exporters + 32 * size_t(p.from), pinned + p.exporters, 32 * size_t(p.num));
+    if (exporters_)
+      std::memcpy(exporters_ + 32 * size_t(p.from), pinned + p.exporters, 32 * size_t(p.num));
     *clean_from = p.text;
     *clean_to = p.text_end;
   }
@@ -553,8 +565,37 @@ class HpkeWork final : public Work {
   bool on_cpu(uint32_t, uint32_t) const override { return false; }
 
  private:
-  const HpkeTile& tile_;
+  int schedule(const Programs& programs, const Piece& p, uint8_t* device, Stream stream) const {
+    ScheduleJob job{.num = p.num,
+                    .key_schedule_context = {},
+                    .psk = psk_len_ ? device + p.psk : nullptr,
+                    .psk_len = psk_len_,
+                    .dh = device + p.dh,
+                    .enc = device + p.out,
+                    .recipients = device + p.points,
+                    .recipient_stride = p.one_point ? 0u : 32u,
+                    .keys = device + p.keys,
+                    .nonces = device + p.derived_nonces,
+                    .exporters = exporters_ ? device + p.exporters : nullptr};
+    std::memcpy(job.key_schedule_context, hpke_->key_schedule_context, sizeof job.key_schedule_context);
+    return programs.hpke_schedule(job, stream);
+  }
+  int box_keys(const Programs& programs, const Piece& p, uint8_t* device, Stream stream) const {
+    const SealedBoxJob job{.num = p.num,
+                           .dh = device + p.dh,
+                           .enc = device + p.out,
+                           .recipients = device + p.points,
+                           .recipient_stride = p.one_point ? 0u : 32u,
+                           .keys = device + p.keys,
+                           .nonces = device + p.derived_nonces};
+    return programs.sealedbox_keys(job, stream);
+  }
+
+  const Messages tile_;
   const bool is_seal_;
+  const HpkeShared* const hpke_ = nullptr;  // null: sealed boxes
+  uint8_t* const exporters_ = nullptr;
+  uint64_t psk_len_ = 0;
 };
 
 }  // namespace
@@ -571,7 +612,13 @@ void x25519_shared(Devices& devices, const KernelTable& cpu, const X25519Tile& t
 void x25519_public(Devices& devices, const KernelTable& cpu, const X25519Tile& tile) {
   run(devices, X25519Work(cpu, false, tile));
 }
-uint32_t hpke_seal(Devices& devices, const HpkeTile& tile) { return run(devices, HpkeWork(true, tile)); }
-uint32_t hpke_open(Devices& devices, const HpkeTile& tile) { return run(devices, HpkeWork(false, tile)); }
+uint32_t hpke_seal(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(true, tile)); }
+uint32_t hpke_open(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(false, tile)); }
+uint32_t sealedbox_seal(Devices& devices, const SealedBoxTile& tile) {
+  return run(devices, MessageWork(true, tile));
+}
+uint32_t sealedbox_open(Devices& devices, const SealedBoxTile& tile) {
+  return run(devices, MessageWork(false, tile));
+}
 
 }  // namespace megaseal::gpu

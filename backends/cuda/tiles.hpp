@@ -15,8 +15,10 @@ void open(Devices& devices, const KernelTable& cpu, Cipher cipher, const AeadTil
 void x25519_shared(Devices& devices, const KernelTable& cpu, const X25519Tile& tile);
 void x25519_public(Devices& devices, const KernelTable& cpu, const X25519Tile& tile);
 
-/// Whole tiles of HPKE: how many of the first items were done (MEGASEAL_WHOLE_SLOTS).
+/// Whole tiles: how many of the first items were done (MEGASEAL_WHOLE_SLOTS).
 uint32_t hpke_seal(Devices& devices, const HpkeTile& tile);
 uint32_t hpke_open(Devices& devices, const HpkeTile& tile);
+uint32_t sealedbox_seal(Devices& devices, const SealedBoxTile& tile);
+uint32_t sealedbox_open(Devices& devices, const SealedBoxTile& tile);
 
 }  // namespace megaseal::gpu

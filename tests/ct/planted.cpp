@@ -85,6 +85,8 @@ const KernelTable planted_table = {.name = "planted",
                                    .hpke_schedule = nullptr,
                                    .hpke_seal = nullptr,
                                    .hpke_open = nullptr,
+                                   .sealedbox_seal = nullptr,
+                                   .sealedbox_open = nullptr,
                                    .x25519_prepare = nullptr,
                                    .x25519_prepared = nullptr,
                                    .prepared_bytes = {}};

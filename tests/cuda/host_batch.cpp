@@ -13,9 +13,14 @@
 namespace megaseal::test {
 namespace {
 
-bool is_open(Kind k) { return k == Kind::open || k == Kind::box_open || k == Kind::hpke_open; }
-bool seals_hpke(Kind k) { return k == Kind::hpke_seal || k == Kind::hpke_seed; }
-bool is_hpke(Kind k) { return seals_hpke(k) || k == Kind::hpke_open; }
+bool opens_whole(Kind k) { return k == Kind::hpke_open || k == Kind::sealedbox_open; }
+bool is_open(Kind k) { return k == Kind::open || k == Kind::box_open || opens_whole(k); }
+bool is_by_seed(Kind k) { return k == Kind::hpke_seed || k == Kind::sealedbox_seed; }
+bool is_hpke(Kind k) { return k == Kind::hpke_seal || k == Kind::hpke_seed || k == Kind::hpke_open; }
+bool is_whole(Kind k) {
+  return is_hpke(k) || k == Kind::sealedbox_seal || k == Kind::sealedbox_seed || k == Kind::sealedbox_open;
+}
+bool seals_whole(Kind k) { return is_whole(k) && !opens_whole(k); }
 bool is_box(Kind k) { return k == Kind::box_seal || k == Kind::box_open; }
 bool is_curve(Kind k) { return k == Kind::shared || k == Kind::publics; }
 bool is_bad(uint32_t item) { return item % 7 == 5; }
@@ -25,21 +30,38 @@ Bytes part(const Bytes& all, size_t item, size_t len) {
 }
 void append(Bytes& to, const Bytes& more) { to.insert(to.end(), more.begin(), more.end()); }
 
+// ct ‖ tag, and its keys among the secrets: libsodium has the parts of crypto_box_curve25519xchacha20poly1305_seal.
+Bytes sealed_box(const Bytes& ephemeral, const Bytes& enc, const Bytes& recipient, const Bytes& message,
+                 std::vector<Bytes>* secrets) {
+  Bytes both = enc, nonce(24), key(32), subkey(32), out(message.size() + 16);
+  append(both, recipient);
+  crypto_generichash(nonce.data(), nonce.size(), both.data(), both.size(), nullptr, 0);
+  EXPECT_EQ(crypto_box_curve25519xchacha20poly1305_beforenm(key.data(), recipient.data(), ephemeral.data()), 0);
+  crypto_secretbox_xchacha20poly1305_detached(out.data(), &out[message.size()], message.data(), message.size(),
+                                              nonce.data(), key.data());
+  crypto_core_hchacha20(subkey.data(), nonce.data(), key.data(), nullptr);
+  secrets->push_back(key);
+  secrets->push_back(subkey);
+  return out;
+}
+
 constexpr uint8_t untouched = 0xd7;
 constexpr uint32_t seed_number = 0x01020304;
 
 }  // namespace
 
 std::string name_of(Kind kind) {
-  static const char* const names[] = {"seal",    "open",      "box_seal",  "box_open", "shared",
-                                      "publics", "hpke_seal", "hpke_seed", "hpke_open"};
+  static const char* const names[] = {"seal",           "open",           "box_seal",  "box_open",
+                                      "shared",         "publics",        "hpke_seal", "hpke_seed",
+                                      "hpke_open",      "sealedbox_seal", "sealedbox_seed",
+                                      "sealedbox_open"};
   return names[size_t(kind)];
 }
 
 Batch::Batch(Kind kind, const BatchShape& shape, uint64_t seed)
     : kind_(kind), shape_([&] {
         BatchShape s = shape;
-        s.one_key &= kind != Kind::hpke_seed;
+        s.one_key &= !is_by_seed(kind);
         return s;
       }()) {
   Random random(seed);
@@ -74,7 +96,7 @@ Batch::Batch(Kind kind, const BatchShape& shape, uint64_t seed)
 }
 
 void Batch::make_messages(Random& random) {
-  if (kind_ == Kind::hpke_seed) {
+  if (is_by_seed(kind_)) {
     seed_ = random.bytes(32);
     secrets.push_back(seed_);
     secrets_.resize(32 * size_t(shape_.num));
@@ -86,17 +108,17 @@ void Batch::make_messages(Random& random) {
     if (i == shape_.long_item) len = shape_.long_len;
     in_.push_back(random.bytes(len));
     if (len >= 16) secrets.push_back(in_.back());
-    const bool has_aad = !is_box(kind_) && shape_.aad != Aad::none;
+    const bool has_aad = !is_box(kind_) && (!is_whole(kind_) || is_hpke(kind_)) && shape_.aad != Aad::none;
     if (has_aad && (i == 0 || shape_.aad == Aad::each)) aads_.push_back(random.bytes(random.below(40)));
-    if (!is_hpke(kind_)) {
+    if (!is_whole(kind_)) {
       append(nonces_, random.bytes(is_box(kind_) ? 24 : 12));
       if (i == 0 || !shape_.one_key || is_box(kind_)) append(keys_, random.bytes(32));
       continue;
     }
     // One secret: recipients differ; else every third batch is to one recipient.
-    if (kind_ != Kind::hpke_seed && (i == 0 || !shape_.one_key)) append(secrets_, random.bytes(32));
+    if (!is_by_seed(kind_) && (i == 0 || !shape_.one_key)) append(secrets_, random.bytes(32));
     Bytes recipient = reference::x25519_public(random.bytes(32));
-    if (seals_hpke(kind_) && is_bad(i)) recipient.assign(32, 0);
+    if (seals_whole(kind_) && is_bad(i)) recipient.assign(32, 0);
     append(points_, recipient);
   }
   if (is_hpke(kind_) && shape_.num % 2 == 0) psk_ = random.bytes(32);
@@ -127,7 +149,7 @@ void Batch::seal_all() {
       secrets.push_back(subkey);
       append(subkeys, subkey);
       append(short_nonces, Bytes(nonce.begin() + 16, nonce.end()));
-    } else if (!is_hpke(kind_)) {
+    } else if (!is_whole(kind_)) {
       const Bytes key = part(keys_, shape_.one_key ? 0 : i, 32);
       if (i == 0 || !shape_.one_key) secrets.push_back(key);
       sealed = reference::chacha20poly1305(key, part(nonces_, i, 12), aad, message);
@@ -135,7 +157,7 @@ void Batch::seal_all() {
       const Bytes secret = part(secrets_, shape_.one_key ? 0 : i, 32);
       if (i == 0 || !shape_.one_key) secrets.push_back(secret);
       Bytes ephemeral = secret, recipient = part(points_, i, 32);
-      if (kind_ == Kind::hpke_open) {  // the secret is the recipient's
+      if (opens_whole(kind_)) {  // the secret is the recipient's
         ephemeral = ephemerals.bytes(32);
         recipient = reference::x25519_public(secret);
         append(recipients, recipient);
@@ -143,8 +165,12 @@ void Batch::seal_all() {
       Bytes enc = reference::x25519_public(ephemeral);
       sealed.assign(message.size() + 16, untouched);
       Bytes exporter(32, 0);
-      if (seals_hpke(kind_) && is_bad(i)) {
+      if (seals_whole(kind_) && is_bad(i)) {
         status_[i] = uint8_t(ItemStatus::low_order);
+      } else if (!is_hpke(kind_)) {
+        const Bytes dh = reference::x25519(ephemeral, recipient);
+        secrets.push_back(dh);
+        sealed = sealed_box(ephemeral, enc, recipient, message, &secrets);
       } else {
         sealed = reference::hpke_seal(params, ephemeral, recipient, aad, message);
         sealed.erase(sealed.begin(), sealed.begin() + 32);
@@ -153,7 +179,7 @@ void Batch::seal_all() {
         exporter = keys.exporter_secret;
         for (const Bytes& s : {dh, keys.key, keys.exporter_secret}) secrets.push_back(s);
       }
-      if (kind_ == Kind::hpke_open && i % 7 == 3) {
+      if (opens_whole(kind_) && i % 7 == 3) {
         enc.assign(32, 0);
         exporter.assign(32, 0);
         status_[i] = uint8_t(ItemStatus::low_order);
@@ -176,7 +202,7 @@ void Batch::seal_all() {
     append(tags_, tag);
   }
   if (is_box(kind_)) keys_ = subkeys, nonces_ = short_nonces;
-  if (kind_ == Kind::hpke_open) {
+  if (opens_whole(kind_)) {
     points_ = shape_.one_key ? part(recipients, 0, 32) : recipients;
     for (uint32_t i = 0; i < shape_.num; i++)
       if (is_bad(i) && status_[i] == 0) status_[i] = uint8_t(ItemStatus::auth_failed);
@@ -216,8 +242,8 @@ std::string Batch::run(const KernelTable& table) {
   for (uint32_t i = 0; i < num; i++) {
     const Bytes* const aad = aads_.empty() ? nullptr : &aads_[shape_.aad == Aad::one ? 0 : i];
     const size_t key = shape_.one_key && !is_box(kind_) ? 0 : i;
-    items.push_back({.key = is_hpke(kind_) ? nullptr : &keys_[32 * key],
-                     .nonce = is_hpke(kind_) ? nullptr : &nonces_[nonce_len * i],
+    items.push_back({.key = is_whole(kind_) ? nullptr : &keys_[32 * key],
+                     .nonce = is_whole(kind_) ? nullptr : &nonces_[nonce_len * i],
                      .aad = aad ? aad->data() : nullptr,
                      .aad_len = aad ? aad->size() : 0,
                      .in = in[i].data(),
@@ -225,17 +251,17 @@ std::string Batch::run(const KernelTable& table) {
                      .len = in[i].size(),
                      .tag = &tags[16 * size_t(i)]});
   }
-  Bytes enc = kind_ == Kind::hpke_open ? enc_ : Bytes(enc_.size(), untouched),
+  Bytes enc = opens_whole(kind_) ? enc_ : Bytes(enc_.size(), untouched),
         exporters(exporters_.size(), untouched), room(secrets_.size());
-  if (is_hpke(kind_)) {
+  if (is_whole(kind_)) {
     HpkeShared all{.key_schedule_context = {}, .psk = psk_.data(), .psk_len = psk_.size()};
     std::memcpy(all.key_schedule_context, context_, sizeof context_);
     const EphemeralSeed seed{.key = seed_.data(), .number = seed_number, .room = room.data()};
-    const bool by_seed = kind_ == Kind::hpke_seed;
+    const bool by_seed = is_by_seed(kind_);
     const HpkeTile tile{.num = num,
                         .shared = &all,
                         .secrets = by_seed ? Strided{} : Strided{secrets_.data(), stride},
-                        .recipients = {points_.data(), kind_ == Kind::hpke_open ? stride : 32},
+                        .recipients = {points_.data(), opens_whole(kind_) ? stride : 32},
                         .enc = enc.data(),
                         .items = items.data(),
                         .exporters = exporters.data(),
@@ -245,10 +271,22 @@ std::string Batch::run(const KernelTable& table) {
 #define X(slot, Tile) d.slot = scalar_table.slot;
     MEGASEAL_SLOTS(X)
 #undef X
-    d.hpke_seal = table.hpke_seal;
-    d.hpke_open = table.hpke_open;
+#define X(slot, Tile) d.slot = table.slot;
+    MEGASEAL_WHOLE_SLOTS(X)
+#undef X
+    const SealedBoxTile box{.salsa = false,
+                            .num = num,
+                            .secrets = tile.secrets,
+                            .recipients = tile.recipients,
+                            .enc = tile.enc,
+                            .items = tile.items,
+                            .status = tile.status,
+                            .seed = tile.seed};
     Workspace w(num);
-    seals_hpke(kind_) ? hpke_seal_tile(d, w, tile) : hpke_open_tile(d, w, tile);
+    if (is_hpke(kind_))
+      seals_whole(kind_) ? hpke_seal_tile(d, w, tile) : hpke_open_tile(d, w, tile);
+    else
+      seals_whole(kind_) ? sealedbox_seal_tile(d, w, box) : sealedbox_open_tile(d, w, box);
     w.wipe_tile(num);
   } else {
     const AeadTile tile{.num = num, .items = items.data(), .status = status.data()};
@@ -274,9 +312,9 @@ std::string Batch::run(const KernelTable& table) {
     if (!shape_.in_place && in[i] != in_[i]) return at("input", i);
     const Bytes tag = failed && !is_open(kind_) ? Bytes(16, untouched) : part(tags_, i, 16);
     if (part(tags, i, 16) != tag) return at("tag", i);
-    if (!is_hpke(kind_)) continue;
+    if (!is_whole(kind_)) continue;
     if (part(enc, i, 32) != part(enc_, i, 32)) return at("enc", i);
-    if (status_[i] != uint8_t(ItemStatus::low_order) && part(exporters, i, 32) != part(exporters_, i, 32))
+    if (is_hpke(kind_) && status_[i] != uint8_t(ItemStatus::low_order) && part(exporters, i, 32) != part(exporters_, i, 32))
       return at("exporter", i);
   }
   return "";

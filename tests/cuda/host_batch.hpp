@@ -10,10 +10,24 @@
 
 namespace megaseal::test {
 
-/// hpke_seed: hpke_seal whose ephemeral secrets are made on the device.
-enum class Kind { seal, open, box_seal, box_open, shared, publics, hpke_seal, hpke_seed, hpke_open };
-inline constexpr Kind all_kinds[] = {Kind::seal,    Kind::open,      Kind::box_seal,  Kind::box_open, Kind::shared,
-                                     Kind::publics, Kind::hpke_seal, Kind::hpke_seed, Kind::hpke_open};
+/// …_seed: sealing with ephemeral secrets that are made on the device. box_…: secretboxes.
+enum class Kind {
+  seal,
+  open,
+  box_seal,
+  box_open,
+  shared,
+  publics,
+  hpke_seal,
+  hpke_seed,
+  hpke_open,
+  sealedbox_seal,
+  sealedbox_seed,
+  sealedbox_open
+};
+inline constexpr Kind all_kinds[] = {
+    Kind::seal,      Kind::open,      Kind::box_seal,  Kind::box_open,       Kind::shared,         Kind::publics,
+    Kind::hpke_seal, Kind::hpke_seed, Kind::hpke_open, Kind::sealedbox_seal, Kind::sealedbox_seed, Kind::sealedbox_open};
 std::string name_of(Kind kind);
 
 enum class Aad { none, one, each };
@@ -22,7 +36,7 @@ struct BatchShape {
   uint32_t num = 1;
   size_t max_len = 200;
   bool in_place = false;
-  bool one_key = false;  // or one secret; and, by turns, one recipient; not hpke_seed
+  bool one_key = false;  // or one secret; and, by turns, one recipient; not …_seed
   Aad aad = Aad::each;
   size_t long_item = ~size_t(0);  // number of one with long_len bytes
   size_t long_len = 0;
@@ -33,7 +47,7 @@ class Batch {
  public:
   Batch(Kind kind, const BatchShape& shape, uint64_t seed);
 
-  /// What is wrong with the results of the table's slot; "" if nothing. What hpke_seal and hpke_open leave, the engine
+  /// What is wrong with the results of the table's slot; "" if nothing. What slots of whole tiles leave, the engine
   /// composes. May be called again.
   std::string run(const KernelTable& table);
 

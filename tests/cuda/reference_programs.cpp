@@ -1,5 +1,7 @@
 #include "tests/cuda/reference_programs.hpp"
 
+#include <sodium.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -108,6 +110,23 @@ int cipher(const CipherJob& job, Stream) {
   return 0;
 }
 
+int box_keys(const SealedBoxJob& job, Stream) {
+  for (const void* p : {job.dh, job.enc, job.recipients}) require_aligned(p);
+  for (uint32_t i = 0; i < job.num; i++) {
+    uint8_t nonce[24], key[32];
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, nullptr, 0, sizeof nonce);
+    crypto_generichash_update(&state, job.enc + 32 * size_t(i), 32);
+    crypto_generichash_update(&state, job.recipients + i * size_t(job.recipient_stride), 32);
+    crypto_generichash_final(&state, nonce, sizeof nonce);
+    static constexpr uint8_t zeros[16] = {};
+    crypto_core_hchacha20(key, zeros, job.dh + 32 * size_t(i), nullptr);
+    crypto_core_hchacha20(job.keys + 32 * size_t(i), nonce, key, nullptr);
+    std::memcpy(job.nonces + 8 * size_t(i), nonce + 16, 8);
+  }
+  return 0;
+}
+
 }  // namespace
 
 const Programs& reference_programs() {
@@ -120,8 +139,8 @@ const Programs& reference_programs() {
       .chacha20poly1305_open = cipher<&KernelTable::chacha20poly1305_open, false>,
       .secretbox_seal = cipher<&KernelTable::secretbox_seal, true>,
       .secretbox_open = cipher<&KernelTable::secretbox_open, false>,
-      .cipher_order = nullptr,    // which tiles do not need: their lengths are the host's to know
-      .sealedbox_keys = nullptr,  // nor this yet
+      .cipher_order = nullptr,  // which tiles do not need: their lengths are the host's to know
+      .sealedbox_keys = box_keys,
   };
   return all;
 }

@@ -44,6 +44,18 @@ KernelTable whole_tiles() {
     hpke_open_tile(scalar_slots(), workspace, *tile);
     return tile->num;
   };
+  table.sealedbox_seal = [](const SealedBoxTile* tile) {
+    ++seal_calls;
+    Workspace workspace(tile->num);
+    sealedbox_seal_tile(scalar_slots(), workspace, *tile);
+    return tile->num;
+  };
+  table.sealedbox_open = [](const SealedBoxTile* tile) {
+    ++open_calls;
+    Workspace workspace(tile->num);
+    sealedbox_open_tile(scalar_slots(), workspace, *tile);
+    return tile->num;
+  };
   return table;
 }
 
@@ -161,17 +173,19 @@ TEST(Dispatch, AWholeTileSlotIsCalledAndGivesTheSameBytes) {
   EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_SEAL), "whole");
   EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_HPKE_OPEN), "whole");
   EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_CHACHA20POLY1305_SEAL), "scalar");
-  for (const char* name : {"Hpke", "HpkePsk"}) {
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_SEALEDBOX_SEAL), "whole");
+  EXPECT_STREQ(megaseal_backend_name(engine.get(), MEGASEAL_OP_SEALEDBOX_OPEN), "whole");
+  for (const char* name : {"Hpke", "HpkePsk", "SealedBox"}) {
     seal_calls = open_calls = 0;
     const std::vector<size_t> items = first_items(200);
     const Results sealed = scheme(name).seal(engine.get(), Layout::packed, items);
     ASSERT_TRUE(sealed.ok());
-    EXPECT_GT(seal_calls, 0) << "hpke_seal was not called";
+    EXPECT_GT(seal_calls, 0) << "the slot was not called";
     EXPECT_EQ(open_calls, 0);
     EXPECT_EQ(sealed.out, scheme(name).seal(plain.get(), Layout::packed, items).out);
     const Results opened = scheme(name).open(engine.get(), Layout::packed, items, sealed.out);
     ASSERT_TRUE(opened.ok());
-    EXPECT_GT(open_calls, 0) << "hpke_open was not called";
+    EXPECT_GT(open_calls, 0) << "the slot was not called";
     EXPECT_EQ(opened.out, scheme(name).plaintexts(items).in);
   }
 }
@@ -190,6 +204,18 @@ TEST(Dispatch, WhatAWholeTileSlotLeavesIsComposed) {
     ++open_calls;
     return 0u;
   };
+  half.sealedbox_seal = [](const SealedBoxTile* tile) {
+    ++seal_calls;
+    SealedBoxTile first = *tile;
+    first.num = tile->num / 2;
+    Workspace workspace(tile->num);
+    sealedbox_seal_tile(scalar_slots(), workspace, first);
+    return first.num;
+  };
+  half.sealedbox_open = [](const SealedBoxTile*) {
+    ++open_calls;
+    return 0u;
+  };
   // Past the self-test, which would not have it.
   const BackendRow rows[] = {{"half", &half, ""}, {"scalar", &scalar_table, ""}};
   Dispatch dispatch;
@@ -200,7 +226,7 @@ TEST(Dispatch, WhatAWholeTileSlotLeavesIsComposed) {
       std::make_unique<megaseal_engine>(std::move(dispatch), 2u, size_t(0), PreparedCache::Seed{});
   const Engine plain = make_engine("scalar");
   seal_calls = open_calls = 0;
-  for (const char* name : {"Hpke", "HpkePsk"}) {
+  for (const char* name : {"Hpke", "HpkePsk", "SealedBox"}) {
     const std::vector<size_t> items = first_items(101);
     const Results sealed = scheme(name).seal(engine.get(), Layout::packed, items);
     ASSERT_TRUE(sealed.ok());

@@ -138,7 +138,8 @@ TEST_P(OffloadSchemes, SharesLargeBatchesWithTheSameResults) {
   for (uint32_t threads : {1u, 2u, 5u}) {
     const Engine engine = engine_beside(costs_with(10, 50), threads);
     compare(engine, 500);
-    EXPECT_GT(Fake::items, 0u);
+    // Salsa20 is in no backend, and its boxes are the CPU's.
+    EXPECT_EQ(Fake::items > 0, scheme().name() != "SealedBoxSalsa");
     EXPECT_LE(Fake::largest, Fake::tile_items);
   }
 }

@@ -47,6 +47,9 @@ void spoil(const SealedBoxNonceTile& tile) {
 void spoil(const HpkeScheduleTile& tile) {
   if (tile.num > 0) tile.keys[0] ^= 1;
 }
+void spoil(const SealedBoxTile& tile) {
+  if (tile.num > 0 && tile.items[tile.num - 1].len > 0) tile.items[tile.num - 1].out[0] ^= 1;
+}
 void spoil(const HpkeTile& tile) {
   if (tile.num > 0 && tile.items[tile.num - 1].len > 0) tile.items[tile.num - 1].out[0] ^= 1;
 }
@@ -74,6 +77,16 @@ uint32_t hpke_seal(const HpkeTile* tile) {
 uint32_t hpke_open(const HpkeTile* tile) {
   Workspace workspace(tile->num);
   hpke_open_tile(scalar_slots(), workspace, *tile);
+  return tile->num;
+}
+uint32_t sealedbox_seal(const SealedBoxTile* tile) {
+  Workspace workspace(tile->num);
+  sealedbox_seal_tile(scalar_slots(), workspace, *tile);
+  return tile->num;
+}
+uint32_t sealedbox_open(const SealedBoxTile* tile) {
+  Workspace workspace(tile->num);
+  sealedbox_open_tile(scalar_slots(), workspace, *tile);
   return tile->num;
 }
 }  // namespace sound
