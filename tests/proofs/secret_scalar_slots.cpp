@@ -87,6 +87,8 @@ const KernelTable secret_scalar = {"scalar",
                                    extract,
                                    expand,
                                    schedule,
+                                   nullptr,  // whole tiles
+                                   nullptr,
                                    nullptr,
                                    nullptr,
                                    prepare,

@@ -141,6 +141,8 @@ constexpr KernelTable table_of(const char* name, void (*shared)(const X25519Tile
           C::extract,
           C::expand,
           C::schedule,
+          nullptr,  // whole tiles
+          nullptr,
           nullptr,
           nullptr,
           X::prepare,
