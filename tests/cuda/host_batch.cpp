@@ -101,7 +101,8 @@ void Batch::make_messages(Random& random) {
     secrets.push_back(seed_);
     secrets_.resize(32 * size_t(shape_.num));
     const uint8_t nonce[12] = {0x04, 0x03, 0x02, 0x01};
-    crypto_stream_chacha20_ietf(secrets_.data(), secrets_.size(), nonce, seed_.data());
+    if (shape_.num > 0)  // libsodium wants a pointer
+      crypto_stream_chacha20_ietf(secrets_.data(), secrets_.size(), nonce, seed_.data());
   }
   for (uint32_t i = 0; i < shape_.num; i++) {
     size_t len = random.below(shape_.max_len + 1);
