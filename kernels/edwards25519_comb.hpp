@@ -208,8 +208,10 @@ struct Comb {
           Curve::add(p[i], entry, positive, false);
         }
       } else {
+        // Hidden: of a row that it knows to be constant, clang 14 makes a copy on the stack, for as few as one vector.
+        const Row& row = *value_barrier(&table.row[w]);
         for (int i = 0; i < n; i++) {
-          const auto entry = digit(table.row[w], s[i], w, positive);
+          const auto entry = digit(row, s[i], w, positive);
           Curve::add(p[i], entry, positive, true);
         }
       }

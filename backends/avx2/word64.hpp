@@ -218,33 +218,47 @@ struct W64x4 {
   }
 
   /// Of 16 entries of NUM numbers, two eights of each number, one for each lane from a table of its own: every entry is
-  /// read and masked, which leaves a lane's number in one place of four, and the lanes' places are then joined.
+  /// read and masked, which leaves a lane's number in one place of four, and the lanes' places are then joined. Two lanes
+  /// at a time, whose masks fit the registers, and a loop of five numbers: written out for all of them a look-up is 5 KB
+  /// of code, which beside a doubling and an addition is more than processors keep decoded.
   template <int NUM>
   static MEGASEAL_INLINE void lookup_apart(W64x4 (&out)[NUM], const TableUse<4>& use, size_t at,
                                            W64x4 index) {
-    W64x4 x[4][NUM];
+    static_assert(NUM % 5 == 0);
+    __m256i half[NUM];
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+      W64x4 mask[2][4];
+#pragma GCC unroll 2
+      for (int k = 0; k < 2; k++) {
+        const int l = 2 * h + k;
+        const __m256i of_lane = _mm256_permutevar8x32_epi32(
+            index.v,
+            _mm256_setr_epi32(2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1));
 #pragma GCC unroll 4
-    for (int l = 0; l < 4; l++) {
-      const __m256i of_lane = _mm256_permutevar8x32_epi32(
-          index.v, _mm256_setr_epi32(2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1, 2 * l, 2 * l + 1));
-      W64x4 mask[4];
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++)
-        mask[i].v = _mm256_cmpeq_epi64(of_lane, _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
-      const u64* const p = use.of_lane[l] + at;
-#pragma GCC unroll 15
-      for (int n = 0; n < NUM; n++)
-        x[l][n] = (load(p + 8 * n) & mask[0]) | (load(p + 8 * n + 4) & mask[1]) |
-                  (load(p + 8 * (NUM + n)) & mask[2]) | (load(p + 8 * (NUM + n) + 4) & mask[3]);
-    }
-#pragma GCC unroll 15
-    for (int n = 0; n < NUM; n++) {
-      const __m256i a = _mm256_or_si256(_mm256_unpacklo_epi64(x[0][n].v, x[1][n].v),
-                                        _mm256_unpackhi_epi64(x[0][n].v, x[1][n].v)),
-                    b = _mm256_or_si256(_mm256_unpacklo_epi64(x[2][n].v, x[3][n].v),
-                                        _mm256_unpackhi_epi64(x[2][n].v, x[3][n].v));
-      out[n].v =
-          _mm256_or_si256(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+        for (int i = 0; i < 4; i++)
+          mask[k][i].v =
+              _mm256_cmpeq_epi64(of_lane, _mm256_setr_epi64x(4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3));
+      }
+      const u64 *p = use.of_lane[2 * h] + at, *q = use.of_lane[2 * h + 1] + at;
+#pragma GCC unroll 1
+      for (int first = 0; first < NUM; first += 5, p += 40, q += 40) {
+#pragma GCC unroll 5
+        for (int i = 0; i < 5; i++) {
+          const W64x4 x = (load(p + 8 * i) & mask[0][0]) | (load(p + 8 * i + 4) & mask[0][1]) |
+                          (load(p + 8 * (NUM + i)) & mask[0][2]) | (load(p + 8 * (NUM + i) + 4) & mask[0][3]);
+          const W64x4 y = (load(q + 8 * i) & mask[1][0]) | (load(q + 8 * i + 4) & mask[1][1]) |
+                          (load(q + 8 * (NUM + i)) & mask[1][2]) | (load(q + 8 * (NUM + i) + 4) & mask[1][3]);
+          const __m256i b = _mm256_or_si256(_mm256_unpacklo_epi64(x.v, y.v), _mm256_unpackhi_epi64(x.v, y.v));
+          if (h == 0) {
+            half[first + i] = b;
+          } else {
+            const __m256i a = half[first + i];
+            out[first + i].v =
+                _mm256_or_si256(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+          }
+        }
+      }
     }
   }
   /// Number i of word k <-> number k of word i.
