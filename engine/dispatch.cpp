@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <string_view>
 
+#include "backends/fork_generation.hpp"
 #include "backends/once.hpp"
 #include "engine/cpu_features.hpp"
-#include "engine/fork_generation.hpp"
 #include "engine/hash_choice.hpp"
 #include "engine/selftest.hpp"
 

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <memory>
 
+#include "backends/fork_generation.hpp"
 #include "engine/engine.hpp"
 #include "engine/ephemeral.hpp"
-#include "engine/fork_generation.hpp"
 #include "engine/hpke_suite.hpp"
 #include "engine/recipient_view.hpp"
 #include "engine/testing.hpp"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "backends/fork_generation.hpp"
 #include "backends/once.hpp"
-#include "engine/fork_generation.hpp"
 
 namespace megaseal {
 namespace {

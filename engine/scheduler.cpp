@@ -4,7 +4,7 @@
 #include <atomic>
 #include <exception>
 
-#include "engine/fork_generation.hpp"
+#include "backends/fork_generation.hpp"
 
 namespace megaseal {
 

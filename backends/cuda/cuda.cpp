@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "backends/cuda/tiles.hpp"
+#include "backends/fork_generation.hpp"
 #include "backends/once.hpp"
 #include "backends/registry.hpp"
 

@@ -1,13 +1,12 @@
 #include "backends/cuda/device.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstdio>
 #include <cstring>
 #include <thread>
+
+#include "backends/fork_generation.hpp"
 
 namespace megaseal::gpu {
 namespace {
@@ -15,8 +14,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr uint64_t min_slot_bytes = uint64_t(64) << 10, first_bytes = uint64_t(1) << 20;
-
-std::atomic<uint64_t> forks{0};
 
 // The driver's version as people know it.
 struct Version {
@@ -27,13 +24,6 @@ struct Version {
 constexpr char forked[] = "the process was forked after the device had been started";
 
 }  // namespace
-
-uint64_t fork_generation() {
-  static const int registered =
-      pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-  (void)registered;
-  return forks.load(std::memory_order_relaxed);
-}
 
 void wipe_memory(void* p, size_t bytes) {
   if (bytes == 0) return;

@@ -37,9 +37,6 @@ struct DeviceStatus {
   uint32_t num_slots = 0, num_busy = 0, num_abandoned = 0;
 };
 
-/// Differs between a process and its forked children.
-uint64_t fork_generation();
-
 /// Memory that held secrets; the optimiser may not leave this out.
 void wipe_memory(void* p, size_t bytes);
 

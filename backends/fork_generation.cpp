@@ -1,4 +1,4 @@
-#include "engine/fork_generation.hpp"
+#include "backends/fork_generation.hpp"
 
 #include <pthread.h>
 
