@@ -25,6 +25,8 @@ struct DeviceBackend {
   /// Before start(): the most memory to take, of the host's pinned and of the device's together. The last word before the start counts.
   void (*limit_memory)(uint64_t bytes);
   void (*leave_to)(const KernelTable& cpu);
+  /// True while its slots are being tested: what it does for large tiles alone, it does for all.
+  void (*as_for_large)(bool);
   DeviceReport (*report)();
 };
 

@@ -1,6 +1,7 @@
 // megaseal_cuda.h: the CUDA backend's programs in the caller's stream, on the caller's memory.
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "backends/cuda/runtime.hpp"
@@ -9,6 +10,7 @@
 #include "engine/random.hpp"
 #include "engine/secret_memory.hpp"
 #include "engine/testing.hpp"
+#include "kernels/prepared_shapes.hpp"
 #include "megaseal/megaseal_cuda.h"
 
 namespace megaseal {
@@ -164,7 +166,7 @@ megaseal_error x25519(uint8_t* out, uint8_t* statuses, size_t num, Strided secre
 
 // What HPKE's programs hand to one another, one array after the other in the caller's scratch.
 struct Arrays {
-  uint8_t *seed, *secrets, *dh, *keys, *nonces, *psk, *order;
+  uint8_t *seed, *secrets, *dh, *keys, *nonces, *psk, *order, *left, *num_left;
   size_t size;
 
   Arrays(void* base, size_t num, size_t psk_len) : size(0) {
@@ -181,13 +183,75 @@ struct Arrays {
     nonces = take(num * 12);
     psk = take(psk_len);
     order = take(Order::size(num));
+    left = take(num * sizeof(uint32_t));
+    num_left = take(sizeof(uint32_t));
   }
+};
+
+// Recipients' tables in the caller's memory.
+struct Tables {
+  static constexpr size_t max_keys = 1 << 24;
+  static constexpr size_t padded(size_t len) { return (len + 63) / 64 * 64; }
+  /// Null: there are none of that size.
+  static const PreparedShape* shape_of(megaseal_prepared_size size) {
+    if (size == MEGASEAL_PREPARED_AUTO) size = MEGASEAL_PREPARED_MEDIUM;
+    return size >= MEGASEAL_PREPARED_SMALL && size <= MEGASEAL_PREPARED_LARGE
+               ? &prepared_shapes[size - MEGASEAL_PREPARED_SMALL]
+               : nullptr;
+  }
+  static size_t num_rows(size_t num, const PreparedShape& shape) { return num * size_t(shape.rows); }
+  static size_t bytes(size_t num, const PreparedShape& shape) {
+    return Tables(nullptr, num, shape).size;
+  }
+
+  Tables(void* base, size_t num, const PreparedShape& s) : shape(s) {
+    const size_t keys_bytes = padded(32 * num), flags_bytes = padded(num);
+    keys = static_cast<uint8_t*>(base);
+    if (keys) {
+      has_table = keys + keys_bytes;
+      tables = has_table + flags_bytes;
+    }
+    size = keys_bytes + flags_bytes + num_rows(num, s) * gpu::PrepareJob::row_bytes;
+  }
+  PreparedShape shape;
+  uint8_t *keys, *has_table = nullptr, *tables = nullptr;
+  size_t size;
+};
+std::optional<Tables> checked(const megaseal_cuda_tables* t) {
+  if (!t || t->struct_size < sizeof *t || !given(t->memory) || t->num_keys == 0 || t->num_keys > Tables::max_keys)
+    return {};
+  const PreparedShape* const shape = Tables::shape_of(t->size);
+  return shape ? std::optional<Tables>(std::in_place, t->memory, t->num_keys, *shape) : std::nullopt;
+}
+
+megaseal_error prepare(const megaseal_cuda_tables* tables, const uint8_t* keys, void* scratch, void* stream) {
+  const std::optional<Tables> t = checked(tables);
+  if (!t || !given(keys) || !given(scratch)) return MEGASEAL_ERROR_ARGUMENT;
+  Launches launches(stream);
+  if (!launches.can_run()) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  launches.run(&gpu::Programs::x25519_prepare, gpu::PrepareJob{.num = uint32_t(tables->num_keys),
+                                                               .rows = uint32_t(t->shape.rows),
+                                                               .spacing = uint32_t(t->shape.spacing),
+                                                               .points = keys,
+                                                               .point_stride = 32,
+                                                               .item_of = nullptr,
+                                                               .scratch = static_cast<uint8_t*>(scratch),
+                                                               .tables = t->tables,
+                                                               .has_table = t->has_table,
+                                                               .keys = t->keys});
+  return launches.result();
+}
+
+// By whose tables a batch is sealed.
+struct PreparedTo {
+  Tables tables;
+  const uint32_t* key_of;
 };
 
 // From the shared secret on: what sealing and opening have in common.
 megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
                     const megaseal_hpke_params* params, Strided secrets, Strided publics, void* scratch,
-                    void* stream) {
+                    void* stream, const PreparedTo* by = nullptr) {
   megaseal_hpke_params p;
   if (megaseal_error e = check_params(&p, params)) return e;
   megaseal_error error;
@@ -229,14 +293,35 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
                                                                .table = nullptr});
   }
   const Strided points = seal ? publics : Strided{enc, 32};
-  launches.run(&gpu::Programs::x25519_shared, gpu::X25519Job{.num = uint32_t(num),
-                                                             .secrets = secrets.base,
-                                                             .secret_stride = uint32_t(secrets.stride),
-                                                             .points = points.base,
-                                                             .point_stride = uint32_t(points.stride),
-                                                             .out = s.dh,
-                                                             .status = b->statuses,
-                                                             .table = nullptr});
+  gpu::X25519Job shared_secrets{.num = uint32_t(num),
+                                .secrets = secrets.base,
+                                .secret_stride = uint32_t(secrets.stride),
+                                .points = points.base,
+                                .point_stride = uint32_t(points.stride),
+                                .out = s.dh,
+                                .status = b->statuses,
+                                .table = nullptr};
+  if (by) {
+    auto *const left = reinterpret_cast<uint32_t*>(s.left), *const num_left = reinterpret_cast<uint32_t*>(s.num_left);
+    launches.zero(num_left, sizeof *num_left);
+    launches.run(&gpu::Programs::x25519_prepared, gpu::PreparedJob{.num = uint32_t(num),
+                                                                   .items = nullptr,
+                                                                   .table_of = by->key_of,
+                                                                   .rows = uint32_t(by->tables.shape.rows),
+                                                                   .spacing = uint32_t(by->tables.shape.spacing),
+                                                                   .tables = by->tables.tables,
+                                                                   .has_table = by->tables.has_table,
+                                                                   .secrets = secrets.base,
+                                                                   .secret_stride = uint32_t(secrets.stride),
+                                                                   .out = s.dh,
+                                                                   .status = b->statuses,
+                                                                   .left = left,
+                                                                   .num_left = num_left});
+    shared_secrets.left = left;
+    shared_secrets.num_left = num_left;
+    shared_secrets.point_of = by->key_of;
+  }
+  launches.run(&gpu::Programs::x25519_shared, shared_secrets);
   gpu::ScheduleJob schedule{.num = uint32_t(num),
                             .key_schedule_context = {},
                             .psk = shared.psk_len ? s.psk : nullptr,
@@ -247,7 +332,8 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
                             .recipient_stride = uint32_t(publics.stride),
                             .keys = s.keys,
                             .nonces = s.nonces,
-                            .exporters = nullptr};
+                            .exporters = nullptr,
+                            .recipient_of = by ? by->key_of : nullptr};
   std::memcpy(schedule.key_schedule_context, shared.key_schedule_context,
               sizeof schedule.key_schedule_context);
   launches.run(&gpu::Programs::hpke_schedule, schedule);
@@ -306,6 +392,33 @@ megaseal_error megaseal_cuda_hpke_seal(const megaseal_cuda_batch* batch, uint8_t
                                        size_t recipient_stride, void* scratch, void* stream) {
   return no_throw([&] {
     return hpke(true, batch, enc, params, {}, {recipients, recipient_stride}, scratch, stream);
+  });
+}
+
+size_t megaseal_cuda_tables_size(size_t num_keys, megaseal_prepared_size size) {
+  const PreparedShape* const shape = Tables::shape_of(size);
+  return shape && num_keys <= Tables::max_keys ? Tables::bytes(num_keys, *shape) : 0;
+}
+
+size_t megaseal_cuda_tables_scratch(size_t num_keys, megaseal_prepared_size size) {
+  const PreparedShape* const shape = Tables::shape_of(size);
+  return shape && num_keys <= Tables::max_keys ? Tables::num_rows(num_keys, *shape) * gpu::PrepareJob::scratch_bytes : 0;
+}
+
+megaseal_error megaseal_cuda_prepare_recipients(const megaseal_cuda_tables* tables, const uint8_t* keys, void* scratch,
+                                                void* stream) {
+  return no_throw([&] { return prepare(tables, keys, scratch, stream); });
+}
+
+megaseal_error megaseal_cuda_hpke_seal_prepared(const megaseal_cuda_batch* batch, uint8_t* enc,
+                                                const megaseal_hpke_params* params,
+                                                const megaseal_cuda_tables* tables, const uint32_t* key_of,
+                                                void* scratch, void* stream) {
+  return no_throw([&] {
+    const std::optional<Tables> t = checked(tables);
+    if (!t || reinterpret_cast<uintptr_t>(key_of) % alignof(uint32_t)) return MEGASEAL_ERROR_ARGUMENT;
+    const PreparedTo by{*t, key_of};
+    return hpke(true, batch, enc, params, {}, {t->keys, key_of ? size_t(32) : 0}, scratch, stream, &by);
   });
 }
 

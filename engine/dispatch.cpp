@@ -50,8 +50,10 @@ BackendState examine(const BackendRow& row) {
   if (row.device)
     if (std::string reason = row.device->start(); !reason.empty())
       return not_available(MEGASEAL_BACKEND_UNSUPPORTED, std::move(reason));
-  if (std::string failure = self_test(*row.table); !failure.empty())
-    return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "self-test failed: " + failure);
+  if (row.device) row.device->as_for_large(true);
+  const std::string failure = self_test(*row.table);
+  if (row.device) row.device->as_for_large(false);
+  if (!failure.empty()) return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "self-test failed: " + failure);
   // What a device fails to do the CPU has answered in its stead.
   if (row.device && row.device->report().num_faults > 0)
     return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "the device failed during its self-test");

@@ -366,6 +366,15 @@ std::string check_whole(const WholeSlots<Tile>& slots, Messages m, const Fill& f
     if (slots.seal(&whole) != num) return failure(slots.seal_name, "not done");
     if (taken() != sealed) return failure(slots.seal_name, "wrong result");
 
+    // And to few recipients, whose keys a device may make tables of.
+    const auto every = pk;
+    for (uint32_t i = 8; i < num; i++) std::memcpy(&pk[i * 32], &pk[i % 8 * 32], 32);
+    slots.compose(parts, w, tile(secrets.data()), nullptr);
+    const auto sealed_to_few = taken();
+    if (slots.seal(&whole) != num) return failure(slots.seal_name, "not done to few recipients");
+    if (taken() != sealed_to_few) return failure(slots.seal_name, "wrong result to few recipients");
+    pk = every;
+
     // And by a seed, as the engine asks it of a device: nobody would miss ephemeral secrets that repeat.
     const auto key = pattern(8, 32);
     std::vector<uint8_t> room(num * 32);

@@ -58,18 +58,25 @@ struct PointTables {
 
   /// p ← 8 P for a P with this u, in the lanes where there is one on the curve, and the neutral element elsewhere.
   /// Gives the lanes where 8 P is not neutral.
+  static MEGASEAL_NOINLINE u32 decompress(Point& p, const W (&words)[4]) {
+    const Mask on_curve = lift(p, F::from_words(words));
+    for (int i = 0; i < 3; i++) dbl<true>(p);
+    return W::reveal(on_curve & ~F::is_zero(F::norm(F::centred(p.x))));
+  }
+
+  /// p ← a P with this u, where there is one on the curve, and the neutral element elsewhere; gives where. T is not made.
   ///
   /// x = c u / v and y = (u - 1) / (u + 1) with c^2 = -486664, v^2 = u^3 + 486662 u^2 + u (RFC 7748 §4.1); which root v is
   /// does not matter, because -P has the same multiples' u. r = w^3 (w^7)^((p-5)/8) has w r^2 = 1 or -1 if w is a square
   /// other than 0 (RFC 8032 §5.1.3). The u = 0 and u = -1 for which there is no such x or y are of low order; they give
   /// w = 0, and a w that is no square.
-  static MEGASEAL_NOINLINE u32 decompress(Point& p, const W (&words)[4]) {
+  static MEGASEAL_INLINE Mask lift(Point& p, const Elem& from) {
     constexpr u64 c_words[4] = {0xcc6e04aaff457e06, 0xc5a1d3d14b7d1a82, 0xd27b08dc03fc4f7e,
                                 0x0f26edf460a006bb};
     constexpr u64 i_words[4] = {0xc4ee1b274a0ea0b0, 0x2f431806ad2fe478, 0x2b4d00993dfbd7a7,
                                 0x2b8324804fc1df0b};
     const Elem zero = F::small(0), one = F::small(1);
-    const Elem u = sum(F::from_words(words), zero);
+    const Elem u = sum(from, zero);
     const Elem w = Ops::mul(u, sum(Ops::mul(u, sum(u, F::small(486662))), one));
     const Elem w2 = Ops::sqr(w), w3 = Ops::mul(w2, w), w7 = Ops::mul(Ops::sqr(w2), w3);
     Elem r = Ops::mul(w3, Ops::power_p58(w7));
@@ -83,8 +90,7 @@ struct PointTables {
     p.x = F::mul(x, bottom);
     p.y = F::mul_biased(top, one);
     p.z = F::mul(bottom, one);
-    for (int i = 0; i < 3; i++) dbl<true>(p);
-    return W::reveal(on_curve & ~F::is_zero(F::norm(F::centred(p.x))));
+    return on_curve;
   }
 
   template <bool with_t>

@@ -101,6 +101,10 @@ void set_fallback(const KernelTable& table) {
   }
 }
 
+void make_tables_for_all(bool wanted) {
+  if (Devices* d = process().devices.made()) d->make_tables_for_all(wanted);
+}
+
 bool limit_memory(uint64_t bytes) {
   Process& p = process();
   if (p.devices.is_begun()) return false;
@@ -156,6 +160,7 @@ const DeviceBackend cuda_device = {
     .idle = gpu::idle,
     .limit_memory = [](uint64_t bytes) { (void)gpu::limit_memory(bytes); },
     .leave_to = gpu::set_fallback,
+    .as_for_large = gpu::make_tables_for_all,
     .report = gpu::report_to_engine,
 };
 

@@ -21,6 +21,9 @@ bool idle();
 /// Who does what the devices do not; slots it lacks are scalar's. The table is copied.
 void set_fallback(const KernelTable& cpu);
 
+/// While the slots are being tested: what is done for large tiles alone is done for all.
+void make_tables_for_all(bool wanted);
+
 /// The most memory that all slots may take, pinned and on devices together. False: too late, the devices are started, as
 /// they are when unavailable() or a slot is first called.
 bool limit_memory(uint64_t bytes);

@@ -85,6 +85,8 @@ class CudaRuntime final : public Runtime {
         .chacha20_stream = device::launch_chacha20_stream,
         .x25519_shared = device::launch_x25519_shared,
         .x25519_public = device::launch_x25519_public,
+        .x25519_prepare = device::launch_x25519_prepare,
+        .x25519_prepared = device::launch_x25519_prepared,
         .hpke_schedule = device::launch_hpke_schedule,
         .chacha20poly1305_seal = device::launch_chacha20poly1305_seal,
         .chacha20poly1305_open = device::launch_chacha20poly1305_open,

@@ -3,6 +3,7 @@
 
 #include "backends/cuda/kernel.cuh"
 #include "backends/cuda/launches.hpp"
+#include "backends/cuda/prepared.hpp"
 #include "edwards25519_base_w5.hpp"
 
 namespace megaseal::gpu::device {
@@ -24,7 +25,7 @@ constexpr Table pack() {
 __device__ const Table base_table = pack();
 
 template <class Program>
-int launch(const X25519Job& job, Stream stream) {
+int launch(const typename Program::Job& job, Stream stream) {
   const cuda::u32 blocks = Program::num_blocks(job);
   if (blocks == 0) return 0;
   cuda::kernel<Program><<<blocks, Program::block, 0, static_cast<cudaStream_t>(stream)>>>(job);
@@ -44,6 +45,14 @@ int launch_x25519_public(const X25519Job& job, Stream stream) {
   with_table.table = table;
   return cuda::with_public_program(
       job.num, [&]<class Program>(Program) { return launch<Program>(with_table, stream); });
+}
+
+int launch_x25519_prepare(const PrepareJob& job, Stream stream) {
+  if (const int error = launch<cuda::X25519Teeth>(job, stream)) return error;
+  return launch<cuda::X25519Rows>(job, stream);
+}
+int launch_x25519_prepared(const PreparedJob& job, Stream stream) {
+  return launch<cuda::X25519Prepared>(job, stream);
 }
 
 }  // namespace megaseal::gpu::device

@@ -8,6 +8,7 @@
 // Memory of a slot grows with the pieces that come, from a megabyte to DeviceOptions::slot_bytes, and what all slots can
 // take together stays below DeviceOptions::max_bytes.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -25,6 +26,7 @@ struct DeviceOptions {
   uint32_t timeout_ms = 10000;               // for a piece from its launch on
   uint32_t max_faults = 3;                   // in a row, after which a device is put aside
   uint32_t max_waiting = 64;                 // callers; one more is told to use the CPU
+  uint32_t min_by_table = 16384;             // items of a piece; for fewer, tables of their recipients are not made
   int min_compute = 90;  // 10 * major + minor of the oldest devices that the programs are built for
 };
 
@@ -71,6 +73,9 @@ class Devices {
   /// What a piece may need at most, in pinned and in device memory.
   uint64_t slot_bytes() const { return slot_bytes_; }
   uint64_t max_bytes() const { return options_.max_bytes; }
+  uint32_t min_by_table() const { return tables_for_all_.load(std::memory_order_relaxed) ? 1 : options_.min_by_table; }
+  /// For a test of the device: whether tables are made for however few items.
+  void make_tables_for_all(bool wanted) { tables_for_all_.store(wanted, std::memory_order_relaxed); }
   uint32_t num_devices() const { return num_devices_; }
   DeviceStatus status(uint32_t device);
   /// All together; the name is the first's, with the driver's version.
@@ -124,6 +129,7 @@ class Devices {
   Runtime& runtime_;
   const DeviceOptions options_;
   const uint64_t generation_;  // of the process; a child of fork() may not use what its parent began
+  std::atomic<bool> tables_for_all_{false};
   char unavailable_[256] = "";
   uint64_t slot_bytes_ = 0;
   uint32_t num_devices_ = 0, slots_each_ = 0;

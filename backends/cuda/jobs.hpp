@@ -30,6 +30,44 @@ struct X25519Job {
   uint8_t* out;            // 32 bytes each
   uint8_t* status;         // low_order is reported here; null for public keys
   const void* table;       // public keys: the comb; the launch fills it in
+  // The ladder alone: only the items whose numbers are here, the first *num_left of them (at most num); null: all.
+  const uint32_t* left = nullptr;
+  const uint32_t* num_left = nullptr;
+  // And which of the points each item goes by; null: its own.
+  const uint32_t* point_of = nullptr;
+};
+
+/// Builds tables of multiples of public keys (kernels/x25519_prepared.hpp): of each key `rows` rows of 16 entries, y + x,
+/// y - x, 2 d x y in 32 bytes each. A key on the twist, or of low order, gets none.
+struct PrepareJob {
+  static constexpr uint32_t row_bytes = 16 * 3 * 32;
+  static constexpr uint32_t scratch_bytes = (5 * 4 + 16) * 32;  // of a row
+
+  uint32_t num;  // tables
+  uint32_t rows, spacing;
+  const uint8_t* points;    // 32 bytes each, any
+  uint32_t point_stride;    // 32, or 0
+  const uint32_t* item_of;  // which of the points each table is of; null: the first num
+  uint8_t* scratch;         // num * rows * scratch_bytes
+  uint8_t* tables;          // num * rows * row_bytes
+  uint8_t* has_table;       // num bytes: 1, or 0 where what stands in the table is of no use
+  uint8_t* keys;            // 32 bytes each, to which the points are copied; null
+};
+
+/// Shared secrets by tables. Those without a table are added to what is left for the ladder.
+struct PreparedJob {
+  uint32_t num;
+  const uint32_t* items;     // num numbers of items; null: the first num
+  const uint32_t* table_of;  // the table of each of these; null: one for all. Equal ones side by side read the same rows
+  uint32_t rows, spacing;
+  const uint8_t* tables;
+  const uint8_t* has_table;
+  const uint8_t* secrets;  // 32 bytes for each item of the tile, any
+  uint32_t secret_stride;  // 32, or 0
+  uint8_t* out;            // 32 bytes for each item of the tile
+  uint8_t* status;
+  uint32_t* left;
+  uint32_t* num_left;
 };
 
 /// DHKEM(X25519, HKDF-SHA256) and the key schedule, as HpkeScheduleTile.
@@ -45,6 +83,7 @@ struct ScheduleJob {
   uint8_t* keys;              // 32 bytes each
   uint8_t* nonces;            // 12 bytes each
   uint8_t* exporters;         // 32 bytes each, or null
+  const uint32_t* recipient_of = nullptr;  // which of the recipients each item is to; null: its own
 };
 
 /// From shared secrets to the secretboxes of sealed boxes (crypto_box_curve25519xchacha20poly1305_seal).

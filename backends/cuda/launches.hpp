@@ -7,6 +7,8 @@ namespace megaseal::gpu::device {
 int launch_chacha20_stream(const StreamJob&, Stream);
 int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table
+int launch_x25519_prepare(const PrepareJob&, Stream);
+int launch_x25519_prepared(const PreparedJob&, Stream);
 int launch_hpke_schedule(const ScheduleJob&, Stream);
 int launch_sealedbox_keys(const SealedBoxJob&, Stream);
 int launch_cipher_order(const OrderJob&, Stream);

@@ -15,6 +15,8 @@ using Launch = int (*)(const Job&, Stream);
 struct Programs {
   Launch<StreamJob> chacha20_stream;
   Launch<X25519Job> x25519_shared, x25519_public;
+  Launch<PrepareJob> x25519_prepare;
+  Launch<PreparedJob> x25519_prepared;
   Launch<ScheduleJob> hpke_schedule;
   Launch<CipherJob> chacha20poly1305_seal, chacha20poly1305_open, secretbox_seal, secretbox_open;
   Launch<OrderJob> cipher_order;  // for batches whose lengths the host does not know

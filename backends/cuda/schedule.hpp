@@ -110,7 +110,8 @@ struct ScheduleProgram {
       } else if (hash == eae_prk) {
         dh_block(w, job.dh + 32 * size_t(item));
       } else if (hash == shared_secret) {
-        const u8* recipient = job.recipients + size_t(item) * job.recipient_stride;
+        const u8* recipient =
+            job.recipients + size_t(job.recipient_of ? job.recipient_of[item] : item) * job.recipient_stride;
         if (b == 0)
           first_enc_block(w, job.enc + 32 * size_t(item), recipient);
         else

@@ -3,179 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <optional>
+
+#include "backends/cuda/pieces.hpp"
+#include "backends/cuda/recipient_tables.hpp"
 
 namespace megaseal::gpu {
 namespace {
-
-/// Items [from, from + num) of a tile, and where their parts lie in a slot, the same in pinned and in device memory. In
-/// this order: what goes up alone; secrets, which go up and come back as zeros; what goes both ways; what comes back
-/// alone; what stays on the device. So each way is one copy.
-struct Piece {
-  uint32_t from = 0, num = 0;
-  bool one_secret = false, one_point = false;  // the same for all
-  bool in_order = true;                        // no item is much longer than another
-  uint64_t points = 0, spans = 0, order = 0, nonces = 0, aad = 0, up_tags = 0;
-  uint64_t secrets = 0, psk = 0;
-  uint64_t status = 0, text = 0;
-  uint64_t down_tags = 0, out = 0, exporters = 0;
-  uint64_t ephemerals = 0, dh = 0, keys = 0, derived_nonces = 0;
-  uint64_t secrets_end = 0, up_end = 0, text_end = 0, down_end = 0, end = 0;
-};
-
-constexpr uint64_t align = 256;
-constexpr uint64_t max_slack = 18 * align;  // each part begins at a multiple
-constexpr uint64_t padded(uint64_t len) { return (len + 15) & ~uint64_t(15); }
-
-struct Layout {
-  uint64_t end = 0;
-  uint64_t add(uint64_t bytes) {
-    const uint64_t at = end;
-    end = (end + bytes + align - 1) / align * align;
-    return at;
-  }
-};
-
-/// One kind of tile.
-class Work {
- public:
-  explicit Work(uint32_t num) : num_items(num) {}
-  /// The items from `from` on that fit in `limit` bytes. None: the first is too long.
-  virtual Piece plan(uint32_t from, uint64_t limit) const = 0;
-  virtual void pack(Piece& piece, uint8_t* pinned) const = 0;
-  virtual int launch(const Programs& programs, const Piece& piece, uint8_t* device, Stream stream) const = 0;
-  /// To the caller. [*clean_from, *clean_to) of the slot holds no secrets afterwards.
-  virtual void unpack(const Piece& piece, uint8_t* pinned, uint64_t* clean_from,
-                      uint64_t* clean_to) const = 0;
-  /// False: not here, nor any item after it.
-  virtual bool on_cpu(uint32_t from, uint32_t num) const = 0;
-
-  const uint32_t num_items;
-
- protected:
-  ~Work() = default;
-};
-
-/// The pieces of one tile on their way, the oldest first.
-class Flights {
- public:
-  static constexpr uint32_t max = 4;
-  Flights(Devices& devices, const Work& work) : devices_(devices), work_(work) {}
-  ~Flights() {
-    // Pieces whose results nobody waits for any more.
-    for (; num_ > 0; pop()) {
-      Slot* const slot = oldest().slot;
-      if (!slot) continue;
-      if (devices_.finish(*slot))
-        devices_.release(*slot);
-      else
-        devices_.fail(*slot);
-    }
-  }
-  Flights(const Flights&) = delete;
-  Flights& operator=(const Flights&) = delete;
-
-  uint32_t num() const { return num_; }
-
-  /// Packs the piece and sends it off. One that fails to start waits for its turn on the CPU.
-  void start(Slot* slot, Piece piece) {
-    if (devices_.prepare(*slot, piece.down_end, piece.end)) {
-      work_.pack(piece, slot->pinned);
-      const auto launch = [&](const Programs& programs, uint8_t* device, Stream stream) {
-        return work_.launch(programs, piece, device, stream);
-      };
-      if (!devices_.submit(*slot, piece.up_end, piece.secrets, piece.secrets_end, piece.down_end, launch)) {
-        devices_.fail(*slot);
-        slot = nullptr;
-      }
-    } else {
-      devices_.fail(*slot);
-      slot = nullptr;
-    }
-    flights_[(first_ + num_++) % max] = {slot, piece};
-  }
-
-  /// Sees the oldest to its end; how many items that were. 0: they were left, here and to whoever called.
-  uint32_t land() {
-    const Flight flight = oldest();
-    const Piece& piece = flight.piece;
-    pop();
-    if (flight.slot) {
-      if (devices_.finish(*flight.slot)) {
-        uint64_t clean_from = 0, clean_to = 0;
-        work_.unpack(piece, flight.slot->pinned, &clean_from, &clean_to);
-        devices_.release(*flight.slot, clean_from, clean_to);
-        return piece.num;
-      }
-      devices_.fail(*flight.slot);
-    }
-    return work_.on_cpu(piece.from, piece.num) ? piece.num : 0;
-  }
-
- private:
-  struct Flight {
-    Slot* slot;
-    Piece piece;
-  };
-  Flight& oldest() { return flights_[first_]; }
-  void pop() {
-    first_ = (first_ + 1) % max;
-    num_--;
-  }
-
-  Devices& devices_;
-  const Work& work_;
-  Flight flights_[max];
-  uint32_t first_ = 0, num_ = 0;
-};
-
-/// How many of the first items were done, by the device or on the CPU.
-uint32_t run(Devices& devices, const Work& work) {
-  if (work.num_items == 0) return 0;
-  if (devices.unavailable()) return work.on_cpu(0, work.num_items) ? work.num_items : 0;
-  std::optional<KeepCurrentDevice> keep;
-  Flights flights(devices, work);
-  uint32_t planned = 0, done = 0;
-  const auto land = [&] {
-    const uint32_t landed = flights.land();
-    done += landed;
-    return landed > 0;
-  };
-  while (done < work.num_items) {
-    Piece piece;
-    if (planned < work.num_items) {
-      piece = work.plan(planned, devices.slot_bytes());
-      bool on_the_way = false;
-      while (piece.num > 0 && !on_the_way) {
-        // With pieces on their way nothing is waited for but those: callers that hold slots and wait for more could all
-        // wait for each other.
-        Slot* const slot = flights.num() < Flights::max ? devices.acquire(flights.num() == 0) : nullptr;
-        if (slot) {
-          if (!keep) keep.emplace(devices.runtime());
-          flights.start(slot, piece);
-          on_the_way = true;
-        } else if (flights.num() == 0) {
-          break;
-        } else if (!land()) {
-          return done;
-        }
-      }
-      if (on_the_way) {
-        planned += piece.num;
-        continue;
-      }
-    }
-    if (flights.num() > 0) {
-      if (!land()) return done;
-      continue;
-    }
-    // Too long for a slot: that item alone. No slot to be had: all that is left.
-    const uint32_t num = piece.num == 0 ? 1 : work.num_items - planned;
-    if (!work.on_cpu(planned, num)) return done;
-    done = planned += num;
-  }
-  return done;
-}
 
 // Numbers of items in order of length, the longest first, so that those that run side by side end together. Lengths are
 // told apart by blocks, and from 64 on by a sixteenth; within a class the order stays. False: they are all of one class.
@@ -367,25 +200,117 @@ class AeadWork final : public Work {
   bool one_key_;
 };
 
+/// Shared secrets of a piece: by the ladder, and by tables where recipients come again and again.
+class SharedSecrets {
+ public:
+  SharedSecrets(const Devices& devices, Strided points) : min_items_(devices.min_by_table()), points_(points) {}
+
+  /// Of the items [from, from + num); the bytes that their tables take, at most `max_bytes`, 0 for none.
+  uint64_t plan(uint32_t from, uint32_t num, uint64_t max_bytes) {
+    const uint64_t lists = sizeof(uint32_t) * (4 * uint64_t(num) + 1);
+    if (max_bytes <= lists) {
+      tables_.clear();
+      return 0;
+    }
+    tables_.arrange(points_, from, num, min_items_, max_bytes - lists);
+    return tables_.num_tables() ? tables_.bytes() + lists : 0;
+  }
+  void lay_out_up(Piece& p, Layout& l) const {
+    p.num_tables = tables_.num_tables();
+    if (p.num_tables == 0) return;
+    p.num_by_table = tables_.num_by_table();
+    p.shape = tables_.shape();
+    p.item_of = l.add(sizeof(uint32_t) * p.num_tables);
+    p.by_table = l.add(sizeof(uint32_t) * p.num_by_table);
+    p.table_of = l.add(sizeof(uint32_t) * p.num_by_table);
+    p.left = l.add(sizeof(uint32_t) * p.num);  // to which the device adds
+    p.num_left = l.add(sizeof(uint32_t));
+  }
+  static void lay_out_device(Piece& p, Layout& l) {
+    const uint64_t num_rows = uint64_t(p.num_tables) * uint64_t(p.shape.rows);
+    if (num_rows == 0) return;
+    p.table_scratch = l.add(num_rows * PrepareJob::scratch_bytes);
+    p.tables = l.add(num_rows * PrepareJob::row_bytes);
+    p.has_table = l.add(p.num_tables);
+  }
+  void pack(const Piece& p, uint8_t* pinned) {
+    if (p.num_tables == 0) return;
+    const auto list = [&](uint64_t at) { return reinterpret_cast<uint32_t*>(pinned + at); };
+    tables_.write(list(p.item_of), list(p.by_table), list(p.table_of), list(p.left));
+    const uint32_t num_left = tables_.num_by_ladder();
+    std::memcpy(pinned + p.num_left, &num_left, sizeof num_left);
+  }
+  /// `job` is of all items.
+  static int launch(const Programs& programs, const Piece& p, X25519Job job, uint8_t* device, Stream stream) {
+    if (p.num_tables == 0) return programs.x25519_shared(job, stream);
+    const auto list = [&](uint64_t at) { return reinterpret_cast<uint32_t*>(device + at); };
+    const auto rows = uint32_t(p.shape.rows), spacing = uint32_t(p.shape.spacing);
+    const PrepareJob prepare{.num = p.num_tables,
+                             .rows = rows,
+                             .spacing = spacing,
+                             .points = job.points,
+                             .point_stride = job.point_stride,
+                             .item_of = list(p.item_of),
+                             .scratch = device + p.table_scratch,
+                             .tables = device + p.tables,
+                             .has_table = device + p.has_table,
+                             .keys = nullptr};
+    if (const int e = programs.x25519_prepare(prepare, stream)) return e;
+    const PreparedJob prepared{.num = p.num_by_table,
+                               .items = list(p.by_table),
+                               .table_of = list(p.table_of),
+                               .rows = rows,
+                               .spacing = spacing,
+                               .tables = prepare.tables,
+                               .has_table = prepare.has_table,
+                               .secrets = job.secrets,
+                               .secret_stride = job.secret_stride,
+                               .out = job.out,
+                               .status = job.status,
+                               .left = list(p.left),
+                               .num_left = list(p.num_left)};
+    if (const int e = programs.x25519_prepared(prepared, stream)) return e;
+    job.left = prepared.left;
+    job.num_left = prepared.num_left;
+    return programs.x25519_shared(job, stream);
+  }
+
+ private:
+  const uint32_t min_items_;
+  const Strided points_;
+  RecipientTables tables_;
+};
+
 class X25519Work final : public Work {
  public:
-  X25519Work(const KernelTable& cpu, bool is_shared, const X25519Tile& tile)
-      : Work(tile.num), cpu_(cpu), tile_(tile), is_shared_(is_shared) {}
+  X25519Work(const Devices& devices, const KernelTable& cpu, bool is_shared, const X25519Tile& tile)
+      : Work(tile.num), cpu_(cpu), tile_(tile), is_shared_(is_shared), shared_(devices, tile.points) {}
 
   Piece plan(uint32_t from, uint64_t limit) const override {
     Piece p;
     p.from = from;
     p.one_secret = tile_.secrets.stride == 0;
     p.one_point = tile_.points.stride == 0;
-    p.num = uint32_t(std::min<uint64_t>(tile_.num - from, (limit - max_slack) / (3 * 32 + 1)));
+    const auto fit = [&](uint64_t bytes) {
+      return uint32_t(std::min<uint64_t>(tile_.num - from, bytes / (3 * 32 + 1)));
+    };
+    limit -= max_slack;
+    p.num = fit(limit);
+    if (is_shared_) {
+      const uint64_t tables = shared_.plan(from, p.num, limit / 2);
+      if (const uint32_t num = fit(limit - tables); num < p.num) shared_.plan(from, p.num = num, tables);
+    }
     Layout l;
     p.points = is_shared_ ? l.add(strided_len(p.one_point, p.num)) : 0;
+    shared_.lay_out_up(p, l);
     p.secrets = l.add(strided_len(p.one_secret, p.num));
     p.secrets_end = l.end;
     p.status = is_shared_ ? l.add(p.num) : 0;
     p.up_end = l.end;
     p.out = l.add(32 * uint64_t(p.num));
-    p.down_end = p.end = l.end;
+    p.down_end = l.end;
+    SharedSecrets::lay_out_device(p, l);
+    p.end = l.end;
     return p;
   }
 
@@ -393,6 +318,7 @@ class X25519Work final : public Work {
     pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
     if (!is_shared_) return;
     pack_strided(pinned + p.points, tile_.points, p.one_point, p.from, p.num);
+    shared_.pack(p, pinned);
     std::memset(pinned + p.status, 0, p.num);
   }
 
@@ -405,7 +331,7 @@ class X25519Work final : public Work {
                         .out = device + p.out,
                         .status = is_shared_ ? device + p.status : nullptr,
                         .table = nullptr};
-    return (is_shared_ ? programs.x25519_shared : programs.x25519_public)(job, stream);
+    return is_shared_ ? SharedSecrets::launch(programs, p, job, device, stream) : programs.x25519_public(job, stream);
   }
 
   void unpack(const Piece& p, uint8_t* pinned, uint64_t*, uint64_t*) const override {
@@ -432,6 +358,7 @@ class X25519Work final : public Work {
   const KernelTable& cpu_;
   const X25519Tile& tile_;
   const bool is_shared_;
+  mutable SharedSecrets shared_;  // of the piece that was planned last
 };
 
 /// What HPKE's tiles and sealed boxes' have in common.
@@ -456,11 +383,17 @@ struct Messages {
 /// Public key, shared secret, key and nonce, cipher: one stream does them in turn, and no key leaves the device.
 class MessageWork final : public Work {
  public:
-  MessageWork(bool is_seal, const HpkeTile& tile)
-      : Work(tile.num), tile_(tile), is_seal_(is_seal), hpke_(tile.shared), exporters_(tile.exporters) {
+  MessageWork(const Devices& devices, bool is_seal, const HpkeTile& tile)
+      : Work(tile.num),
+        tile_(tile),
+        is_seal_(is_seal),
+        hpke_(tile.shared),
+        exporters_(tile.exporters),
+        shared_(devices, tile.recipients) {
     psk_len_ = hpke_->psk_len;
   }
-  MessageWork(bool is_seal, const SealedBoxTile& tile) : Work(tile.num), tile_(tile), is_seal_(is_seal) {}
+  MessageWork(const Devices& devices, bool is_seal, const SealedBoxTile& tile)
+      : Work(tile.num), tile_(tile), is_seal_(is_seal), shared_(devices, tile.recipients) {}
 
   Piece plan(uint32_t from, uint64_t limit) const override {
     // Secrets, recipients, enc, exporters, dh and keys; nonces, tags, statuses.
@@ -468,16 +401,27 @@ class MessageWork final : public Work {
     Piece p;
     p.from = from;
     if (psk_len_ > limit / 2) return p;
-    const Fitting f =
-        fitting(tile_.items + from, tile_.num - from, per_item, limit - max_slack - psk_len_ - 64);
-    p.num = f.num;
-    // Ephemeral secrets are made two at a time: the next piece begins with a block.
-    if (tile_.seed && from + p.num < tile_.num) p.num -= p.num % 2;
+    limit -= max_slack + psk_len_ + 64;
+    Fitting f;
+    const auto fit = [&](uint64_t bytes) {
+      f = fitting(tile_.items + from, tile_.num - from, per_item, bytes);
+      // Ephemeral secrets are made two at a time: the next piece begins with a block.
+      p.num = f.num - (tile_.seed && from + f.num < tile_.num ? f.num % 2 : 0);
+    };
+    fit(limit);
+    if (is_seal_) {
+      const uint64_t tables = shared_.plan(from, p.num, limit / 2), all = f.num * per_item + f.text + f.aad;
+      if (all + tables > limit) {
+        fit(limit - tables);
+        shared_.plan(from, p.num, tables);
+      }
+    }
     if (p.num == 0) return p;
     p.one_secret = !tile_.seed && tile_.secrets.stride == 0;
     p.one_point = tile_.recipients.stride == 0;
     Layout l;
     p.points = l.add(strided_len(p.one_point, f.num));
+    shared_.lay_out_up(p, l);
     p.spans = l.add(f.num * sizeof(Span));
     p.order = l.add(f.num * sizeof(uint32_t));
     p.aad = l.add(f.aad);
@@ -501,6 +445,7 @@ class MessageWork final : public Work {
     p.dh = l.add(32 * uint64_t(f.num));
     p.keys = l.add(32 * uint64_t(f.num));
     p.derived_nonces = l.add(12 * uint64_t(f.num));
+    SharedSecrets::lay_out_device(p, l);
     p.end = l.end;
     return p;
   }
@@ -511,6 +456,7 @@ class MessageWork final : public Work {
     else
       pack_strided(pinned + p.secrets, tile_.secrets, p.one_secret, p.from, p.num);
     pack_strided(pinned + p.points, tile_.recipients, p.one_point, p.from, p.num);
+    shared_.pack(p, pinned);
     if (psk_len_) std::memcpy(pinned + p.psk, hpke_->psk, psk_len_);
     if (!is_seal_) std::memcpy(pinned + p.out, tile_.enc + 32 * size_t(p.from), 32 * size_t(p.num));
     pack_messages(p, pinned, tile_.items + p.from, is_seal_);
@@ -539,7 +485,7 @@ class MessageWork final : public Work {
     curve.point_stride = is_seal_ && p.one_point ? 0u : 32u;
     curve.out = device + p.dh;
     curve.status = device + p.status;
-    if (const int e = programs.x25519_shared(curve, stream)) return e;
+    if (const int e = SharedSecrets::launch(programs, p, curve, device, stream)) return e;
     if (const int e = hpke_ ? schedule(programs, p, device, stream) : box_keys(programs, p, device, stream))
       return e;
 
@@ -596,6 +542,7 @@ class MessageWork final : public Work {
   const HpkeShared* const hpke_ = nullptr;  // null: sealed boxes
   uint8_t* const exporters_ = nullptr;
   uint64_t psk_len_ = 0;
+  mutable SharedSecrets shared_;  // of the piece that was planned last
 };
 
 }  // namespace
@@ -607,18 +554,18 @@ void open(Devices& devices, const KernelTable& cpu, Cipher cipher, const AeadTil
   run(devices, AeadWork(cpu, cipher, false, tile));
 }
 void x25519_shared(Devices& devices, const KernelTable& cpu, const X25519Tile& tile) {
-  run(devices, X25519Work(cpu, true, tile));
+  run(devices, X25519Work(devices, cpu, true, tile));
 }
 void x25519_public(Devices& devices, const KernelTable& cpu, const X25519Tile& tile) {
-  run(devices, X25519Work(cpu, false, tile));
+  run(devices, X25519Work(devices, cpu, false, tile));
 }
-uint32_t hpke_seal(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(true, tile)); }
-uint32_t hpke_open(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(false, tile)); }
+uint32_t hpke_seal(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(devices, true, tile)); }
+uint32_t hpke_open(Devices& devices, const HpkeTile& tile) { return run(devices, MessageWork(devices, false, tile)); }
 uint32_t sealedbox_seal(Devices& devices, const SealedBoxTile& tile) {
-  return run(devices, MessageWork(true, tile));
+  return run(devices, MessageWork(devices, true, tile));
 }
 uint32_t sealedbox_open(Devices& devices, const SealedBoxTile& tile) {
-  return run(devices, MessageWork(false, tile));
+  return run(devices, MessageWork(devices, false, tile));
 }
 
 }  // namespace megaseal::gpu

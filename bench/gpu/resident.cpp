@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "backends/cuda/launches.hpp"
 #include "bench/gpu/cuda_check.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal::bench::gpu {
 namespace {
@@ -163,17 +166,95 @@ Measured cipher(bool seal, uint32_t len) {
   return m;
 }
 
-/// Whole HPKE, base mode: the chain of programs that a tile is (backends/cuda/tiles.cpp), its parts in one stream.
-Measured hpke(bool seal, uint32_t len) {
-  Measured m{.name = std::string(seal ? "hpke_seal " : "hpke_open ") + size_name(len)};
+/// Tables of so many recipients, of a size, and which of them each message is to: neighbours to the same, as in a tile.
+struct Prepared {
+  Prepared(uint32_t num, uint32_t keys, PreparedShape s)
+      : num_keys(keys),
+        shape(s),
+        secrets(random_bytes(32 * size_t(keys))),
+        d_secrets(on_device(secrets)),
+        publics(32 * size_t(keys)),
+        scratch(size_t(keys) * s.rows * PrepareJob::scratch_bytes),
+        tables(size_t(keys) * s.rows * PrepareJob::row_bytes),
+        has_table(keys),
+        key_of(num),
+        left(num),
+        num_left(1) {
+    std::vector<uint32_t> of(num);
+    for (uint32_t i = 0; i < num; i++) of[i] = uint32_t(uint64_t(i) * keys / num);
+    key_of.upload(of.data(), num);
+    launched(device::launch_x25519_public({.num = keys, .secrets = d_secrets.data(), .secret_stride = 32,
+                                           .points = nullptr, .point_stride = 0, .out = publics.data(),
+                                           .status = nullptr, .table = nullptr},
+                                          nullptr));
+  }
+  void make() const {
+    launched(device::launch_x25519_prepare(
+        {.num = num_keys, .rows = uint32_t(shape.rows), .spacing = uint32_t(shape.spacing), .points = publics.data(),
+         .point_stride = 32, .item_of = nullptr, .scratch = scratch.data(), .tables = tables.data(),
+         .has_table = has_table.data(), .keys = nullptr},
+        nullptr));
+  }
+  void multiply(uint32_t num, const uint8_t* with, uint8_t* out, uint8_t* status) const {
+    MEGASEAL_CUDA(cudaMemsetAsync(num_left.data(), 0, sizeof(uint32_t)));
+    launched(device::launch_x25519_prepared(
+        {.num = num, .items = nullptr, .table_of = key_of.data(), .rows = uint32_t(shape.rows),
+         .spacing = uint32_t(shape.spacing), .tables = tables.data(), .has_table = has_table.data(), .secrets = with,
+         .secret_stride = 32, .out = out, .status = status, .left = left.data(), .num_left = num_left.data()},
+        nullptr));
+  }
+  uint32_t num_keys;
+  PreparedShape shape;
+  Bytes secrets;
+  Buffer<uint8_t> d_secrets, publics, scratch, tables, has_table;
+  Buffer<uint32_t> key_of, left, num_left;
+};
+
+/// Shared secrets by tables of `keys` recipients, which are made each time if `building` says so.
+Measured x25519_prepared(uint32_t keys, uint32_t size, bool building) {
+  static const char* const sizes[] = {"small", "medium", "large"};
+  Measured m{.name = "x25519_prepared " + std::to_string(keys) + " keys, " + sizes[size] + (building ? ", tables made" : "")};
   const uint32_t num = 1 << 20;
+  const Prepared to(num, keys, prepared_shapes[size]);
+  const Bytes secrets = random_bytes(32 * size_t(num));
+  const auto d_secrets = on_device(secrets);
+  Buffer<uint8_t> out(32 * size_t(num)), status(num);
+  MEGASEAL_CUDA(cudaMemset(status.data(), 0, num));
+  to.make();
+  const double took = seconds([&] {
+    if (building) to.make();
+    to.multiply(num, d_secrets.data(), out.data(), status.data());
+  });
+  const Bytes got = from_device(out), publics = from_device(to.publics);
+  for (const size_t i : samples(num)) {
+    uint8_t expected[32];
+    const size_t key = uint64_t(i) * keys / num;
+    if (crypto_scalarmult(expected, &secrets[32 * i], &publics[32 * key]) != 0 ||
+        std::memcmp(expected, &got[32 * i], 32) != 0)
+      m.wrong = "differs from libsodium";
+  }
+  m.items_per_second = num / took;
+  return m;
+}
+
+/// Whole HPKE, base mode: the chain of programs that a tile is (backends/cuda/tiles.cpp), its parts in one stream. With `keys`,
+/// to so many recipients by medium tables, which are made each time.
+Measured hpke(bool seal, uint32_t len, uint32_t keys_prepared = 0) {
+  Measured m{.name = std::string(seal ? "hpke_seal " : "hpke_open ") + size_name(len) +
+                     (keys_prepared ? " to " + std::to_string(keys_prepared) : "")};
+  const uint32_t num = 1 << 20;
+  std::optional<Prepared> to;
+  if (keys_prepared) to.emplace(num, keys_prepared, prepared_shapes[1]);
   Messages messages(num, len);
-  const Bytes recipient_secrets = random_bytes(32 * size_t(num));
+  Bytes recipient_secrets = random_bytes(32 * size_t(num));
+  if (to)
+    for (size_t i = 0; i < num; i++)
+      std::memcpy(&recipient_secrets[32 * i], &to->secrets[32 * (i * keys_prepared / num)], 32);
   const auto d_recipient_secrets = on_device(recipient_secrets);
   Buffer<uint8_t> recipients(32 * size_t(num)), secrets(32 * size_t(num)), enc(32 * size_t(num)), dh(32 * size_t(num)),
       keys(32 * size_t(num)), nonces(12 * size_t(num)), opened(messages.room * num);
-  const auto publics = [&](const uint8_t* of, uint8_t* to) {
-    return X25519Job{.num = num, .secrets = of, .secret_stride = 32, .points = nullptr, .point_stride = 0, .out = to,
+  const auto publics = [&](const uint8_t* of, uint8_t* into) {
+    return X25519Job{.num = num, .secrets = of, .secret_stride = 32, .points = nullptr, .point_stride = 0, .out = into,
                      .status = nullptr, .table = nullptr};
   };
   launched(device::launch_x25519_public(publics(d_recipient_secrets.data(), recipients.data()), nullptr));
@@ -192,10 +273,19 @@ Measured hpke(bool seal, uint32_t len) {
                                           nullptr));
     launched(device::launch_hpke_schedule(schedule, nullptr));
   };
+  const auto agree_by_table = [&] {
+    X25519Job rest{.num = num, .secrets = secrets.data(), .secret_stride = 32, .points = recipients.data(),
+                   .point_stride = 32, .out = dh.data(), .status = messages.status.data(), .table = nullptr,
+                   .left = to->left.data(), .num_left = to->num_left.data()};
+    to->make();
+    to->multiply(num, secrets.data(), dh.data(), messages.status.data());
+    launched(device::launch_x25519_shared(rest, nullptr));
+    launched(device::launch_hpke_schedule(schedule, nullptr));
+  };
   const auto do_seal = [&] {
     launched(device::launch_chacha20_stream(stream, nullptr));
     launched(device::launch_x25519_public(publics(secrets.data(), enc.data()), nullptr));
-    agree(secrets.data(), recipients.data());
+    to ? agree_by_table() : agree(secrets.data(), recipients.data());
     launched(device::launch_chacha20poly1305_seal(cipher, nullptr));
   };
   CipherJob opening = cipher;
@@ -222,9 +312,14 @@ Measured hpke(bool seal, uint32_t len) {
 void measure_resident(const std::function<void(const Measured&)>& told) {
   told(x25519_shared());
   told(x25519_public());
+  for (const uint32_t size : {0u, 1u, 2u}) told(x25519_prepared(1024, size, false));
+  for (const uint32_t keys : {1u, 1u << 14, 1u << 17}) told(x25519_prepared(keys, 1, false));
+  for (const auto& [keys, size] : {std::pair{1u << 18, 0u}, {1u << 16, 0u}, {1u << 16, 1u}, {1u << 14, 2u}})
+    told(x25519_prepared(keys, size, true));
   for (const uint32_t len : {64u, 256u, 1024u, 16384u})
     for (const bool seal : {true, false}) told(cipher(seal, len));
   for (const bool seal : {true, false}) told(hpke(seal, 1024));
+  told(hpke(true, 1024, 1 << 14));
 }
 
 }  // namespace megaseal::bench::gpu

@@ -1,5 +1,5 @@
 #define MEGASEAL_ISA cuda
-#include "backends/cuda/curve.hpp"
+#include "backends/cuda/prepared.hpp"
 
 #include "edwards25519_base_w5.hpp"
 #include "tests/cuda/on_host.hpp"
@@ -34,12 +34,21 @@ int launch_x25519_shared(const X25519Job& job, Stream) { return run<cuda::X25519
 int launch_x25519_public(const X25519Job& job, Stream) {
   return cuda::with_public_program(job.num, [&]<class Program>(Program) { return run<Program>(job); });
 }
+int launch_x25519_prepare(const PrepareJob& job, Stream) {
+  cuda::run_on_host<cuda::X25519Teeth>(job, cuda::X25519Teeth::num_blocks(job));
+  cuda::run_on_host<cuda::X25519Rows>(job, cuda::X25519Rows::num_blocks(job));
+  return 0;
+}
+int launch_x25519_prepared(const PreparedJob& job, Stream) {
+  cuda::run_on_host<cuda::X25519Prepared>(job, cuda::X25519Prepared::num_blocks(job));
+  return 0;
+}
 int launch_x25519_public_of_four(const X25519Job& job, Stream) { return run<cuda::X25519Public<4>>(job); }
 
 namespace {
 
 template <class Program>
-bool leaves_nothing(const X25519Job& job) {
+bool leaves_nothing(const typename Program::Job& job) {
   static typename Program::Shared shared;
   static typename Program::Lane lanes[Program::block];
   __builtin_memset(static_cast<void*>(&shared), 0xa5, sizeof shared);
@@ -63,8 +72,25 @@ bool x25519_leaves_nothing(const uint8_t* secret) {
                          .out = out,
                          .status = status,
                          .table = &base_table()};
+  // Which table it is does not matter.
+  alignas(16) static const uint8_t table[2 * PrepareJob::row_bytes] = {};
+  const uint8_t has_table[1] = {1};
+  uint32_t left[1], num_left = 0;
+  const PreparedJob prepared = {.num = 1,
+                                .items = nullptr,
+                                .table_of = nullptr,
+                                .rows = 2,
+                                .spacing = 26,
+                                .tables = table,
+                                .has_table = has_table,
+                                .secrets = one_secret,
+                                .secret_stride = 32,
+                                .out = out,
+                                .status = status,
+                                .left = left,
+                                .num_left = &num_left};
   return leaves_nothing<cuda::X25519Shared>(job) && leaves_nothing<cuda::X25519Public<1>>(job) &&
-         leaves_nothing<cuda::X25519Public<4>>(job);
+         leaves_nothing<cuda::X25519Public<4>>(job) && leaves_nothing<cuda::X25519Prepared>(prepared);
 }
 
 }  // namespace megaseal::gpu::on_host

@@ -185,6 +185,26 @@ TEST(cudaOrder, IsGivenWhereLengthsDiffer) {
   EXPECT_EQ(Batch(Kind::seal, {.num = 60, .max_len = 30000}, 32).run(cuda_table), "");
 }
 
+TEST(cudaTables, AreMadeWhereEnoughItemsGoByThem) {
+  const auto num_jobs = [](Kind kind, uint32_t num, bool for_all = false) {
+    const uint64_t before = num_prepared_jobs;
+    if (for_all) gpu::make_tables_for_all(true);
+    EXPECT_EQ(Batch(kind, {.num = num, .max_len = 100}, 33).run(cuda_table), "");
+    gpu::make_tables_for_all(false);
+    return num_prepared_jobs - before;
+  };
+  gpu::DeviceOptions options = small_slots();
+  options.min_by_table = 24;
+  World world(options);
+  for (const Kind kind : {Kind::shared, Kind::hpke_seal, Kind::hpke_seed, Kind::sealedbox_seal, Kind::sealedbox_seed}) {
+    EXPECT_GT(num_jobs(kind, 48), 0u) << name_of(kind);
+    EXPECT_EQ(num_jobs(kind, 24), 0u) << name_of(kind);
+    EXPECT_EQ(num_jobs(kind, 24, true), 1u) << name_of(kind);
+  }
+  for (const Kind kind : {Kind::publics, Kind::hpke_open, Kind::sealedbox_open})
+    EXPECT_EQ(num_jobs(kind, 48, true), 0u) << name_of(kind);
+}
+
 TEST(cudaMemory, StaysBelowTheCapAndGrowsWithTheBatch) {
   // Slots of 4 MiB, pinned and on the device, of which the cap allows three.
   gpu::DeviceOptions options = small_slots();

@@ -252,6 +252,8 @@ int HostRuntime::launch(const Job& job, Stream stream) {
     .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>,             \
     .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                 \
     .x25519_public = launch<&Programs::x25519_public, X25519Job>,                 \
+    .x25519_prepare = launch<&Programs::x25519_prepare, PrepareJob>,              \
+    .x25519_prepared = launch<&Programs::x25519_prepared, PreparedJob>,           \
     .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,               \
     .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>, \
     .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>, \

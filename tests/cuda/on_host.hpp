@@ -10,8 +10,10 @@ int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table
 /// By the program that large numbers of keys take.
 int launch_x25519_public_of_four(const X25519Job&, Stream);
-/// Whether the blocks of all three programs end with zeros in what their lanes shared.
+/// Whether the blocks of all programs of the curve end with zeros in what their lanes shared.
 bool x25519_leaves_nothing(const uint8_t* secret);
+int launch_x25519_prepare(const PrepareJob&, Stream);
+int launch_x25519_prepared(const PreparedJob&, Stream);
 int launch_hpke_schedule(const ScheduleJob&, Stream);
 int launch_sealedbox_keys(const SealedBoxJob&, Stream);
 int launch_cipher_order(const OrderJob&, Stream);

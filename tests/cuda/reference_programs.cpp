@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "backends/registry.hpp"
+#include "kernels/prepared_shapes.hpp"
 
 namespace megaseal::test {
 
-std::atomic<uint64_t> num_ordered_jobs{0}, num_unordered_jobs{0};
+std::atomic<uint64_t> num_ordered_jobs{0}, num_unordered_jobs{0}, num_prepared_jobs{0};
 
 namespace {
 
@@ -37,12 +38,64 @@ int stream(const StreamJob& job, Stream) {
 
 int shared(const X25519Job& job, Stream) {
   for (const void* p : {job.secrets, job.points, static_cast<const uint8_t*>(job.out)}) require_aligned(p);
-  const X25519Tile tile{.num = job.num,
-                        .secrets = {job.secrets, job.secret_stride},
-                        .points = {job.points, job.point_stride},
-                        .out = job.out,
-                        .status = job.status};
-  scalar_table.x25519_shared(&tile);
+  if (!job.left) {
+    const X25519Tile tile{.num = job.num,
+                          .secrets = {job.secrets, job.secret_stride},
+                          .points = {job.points, job.point_stride},
+                          .out = job.out,
+                          .status = job.status};
+    scalar_table.x25519_shared(&tile);
+    return 0;
+  }
+  require(*job.num_left <= job.num, "more is left than there was");
+  for (uint32_t k = 0; k < *job.num_left; k++) {
+    const size_t i = job.left[k];
+    require(i < job.num, "what is left is no item");
+    const X25519Tile tile{.num = 1,
+                          .secrets = {job.secrets + i * job.secret_stride, 32},
+                          .points = {job.points + i * job.point_stride, 32},
+                          .out = job.out + 32 * i,
+                          .status = job.status + i};
+    scalar_table.x25519_shared(&tile);
+  }
+  return 0;
+}
+
+// A table is its key, in the place of its first entry; one without is what scalar says has none.
+int prepare(const PrepareJob& job, Stream) {
+  for (const void* p : {job.points, static_cast<const uint8_t*>(job.scratch), static_cast<const uint8_t*>(job.tables)})
+    require_aligned(p);
+  require(!job.keys, "nobody asked for copies of keys");
+  std::memset(job.scratch, 0x5c, size_t(job.num) * job.rows * PrepareJob::scratch_bytes);
+  const size_t table_bytes = size_t(job.rows) * PrepareJob::row_bytes;
+  std::memset(job.tables, 0x5c, job.num * table_bytes);
+  for (uint32_t t = 0; t < job.num; t++) {
+    const uint8_t* const point = job.points + size_t(job.point_stride) * (job.item_of ? job.item_of[t] : t);
+    alignas(64) uint8_t room[2 * prepared_row_bytes];
+    uint8_t* at[1] = {room};
+    const X25519PrepareTile tile{.num = 1, .size = 0, .points = {point, 32}, .tables = at, .has_table = job.has_table + t};
+    scalar_table.x25519_prepare(&tile);
+    std::memcpy(job.tables + t * table_bytes, point, 32);
+  }
+  return 0;
+}
+int prepared(const PreparedJob& job, Stream) {
+  for (const void* p : {job.tables, job.secrets, static_cast<const uint8_t*>(job.out)}) require_aligned(p);
+  num_prepared_jobs++;
+  const size_t table_bytes = size_t(job.rows) * PrepareJob::row_bytes;
+  for (uint32_t k = 0; k < job.num; k++) {
+    const uint32_t i = job.items ? job.items[k] : k, table = job.table_of ? job.table_of[k] : 0;
+    if (!job.has_table[table]) {
+      job.left[(*job.num_left)++] = i;
+      continue;
+    }
+    const X25519Tile tile{.num = 1,
+                          .secrets = {job.secrets + i * size_t(job.secret_stride), 32},
+                          .points = {job.tables + table * table_bytes, 32},
+                          .out = job.out + 32 * size_t(i),
+                          .status = job.status + i};
+    scalar_table.x25519_shared(&tile);
+  }
   return 0;
 }
 int publics(const X25519Job& job, Stream) {
@@ -134,6 +187,8 @@ const Programs& reference_programs() {
       .chacha20_stream = stream,
       .x25519_shared = shared,
       .x25519_public = publics,
+      .x25519_prepare = prepare,
+      .x25519_prepared = prepared,
       .hpke_schedule = schedule,
       .chacha20poly1305_seal = cipher<&KernelTable::chacha20poly1305_seal, true>,
       .chacha20poly1305_open = cipher<&KernelTable::chacha20poly1305_open, false>,

@@ -9,7 +9,7 @@ namespace megaseal::test {
 
 const gpu::Programs& reference_programs();
 
-/// Ciphers' jobs since the start, with an order and without.
-extern std::atomic<uint64_t> num_ordered_jobs, num_unordered_jobs;
+/// Ciphers' jobs since the start, with an order and without, and those of shared secrets by tables.
+extern std::atomic<uint64_t> num_ordered_jobs, num_unordered_jobs, num_prepared_jobs;
 
 }  // namespace megaseal::test

@@ -225,6 +225,113 @@ TEST_F(cudaResident, HpkeAgainstTheCpu) {
   }
 }
 
+// To few keys by their tables, one of which there is none of and one to which nothing can be sealed; each opened by libsodium's
+// part of HPKE. And all to one.
+TEST_F(cudaResident, HpkeToPreparedRecipients) {
+  const Bytes info = random_.bytes(20);
+  const megaseal_hpke_params params = hpke_params(info);
+  reference::HpkeParams reference_params;
+  reference_params.info = info;
+  std::vector<Bytes> secrets, keys;
+  Bytes packed_keys;
+  constexpr size_t num_keys = 7, twist = 3, low = 5;
+  for (size_t k = 0; k < num_keys; k++) {
+    secrets.push_back(random_.bytes(32));
+    keys.push_back(reference::x25519_public(secrets.back()));
+    if (k == low) keys[k].assign(32, 0);
+    if (k == twist) keys[k].assign(32, 0), keys[k][0] = 2;
+    packed_keys.insert(packed_keys.end(), keys[k].begin(), keys[k].end());
+  }
+  for (const megaseal_prepared_size size : {MEGASEAL_PREPARED_AUTO, MEGASEAL_PREPARED_SMALL, MEGASEAL_PREPARED_LARGE}) {
+    megaseal_cuda_tables tables = {};
+    tables.struct_size = sizeof tables;
+    tables.num_keys = num_keys;
+    tables.size = size;
+    tables.memory = memory(megaseal_cuda_tables_size(num_keys, size));
+    finish(megaseal_cuda_prepare_recipients(&tables, memory(packed_keys),
+                                            memory(megaseal_cuda_tables_scratch(num_keys, size)), stream_));
+    for (const bool to_one : {false, true}) {
+      const size_t num = 60;
+      const Texts texts(random_, mixed_lens(num), true);
+      megaseal_cuda_batch batch = {};
+      batch.struct_size = sizeof batch;
+      batch.num_items = num;
+      batch.spans = reinterpret_cast<const megaseal_cuda_span*>(memory(texts.spans_bytes()));
+      batch.in = memory(texts.packed);
+      batch.out = memory(texts.packed.size());
+      batch.aad = memory(texts.packed_aad);
+      batch.tags = memory(16 * num);
+      batch.statuses = memory(num);
+      uint8_t* const enc = memory(32 * num);
+      Bytes key_of(4 * num);
+      const auto of = [&](size_t i) { return uint32_t(to_one ? 0 : i * i % num_keys); };
+      for (size_t i = 0; i < num; i++) {
+        const uint32_t k = of(i);
+        std::memcpy(&key_of[4 * i], &k, 4);
+      }
+      const size_t scratch_len = megaseal_cuda_hpke_scratch(num, &params);
+      uint8_t* const scratch = memory(scratch_len);
+      finish(megaseal_cuda_hpke_seal_prepared(
+          &batch, enc, &params, &tables, to_one ? nullptr : reinterpret_cast<const uint32_t*>(memory(key_of)), scratch,
+          stream_));
+      EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0)) << "secrets in the scratch memory";
+      for (size_t i = 0; i < num; i++) {
+        const size_t k = of(i);
+        ASSERT_EQ(batch.statuses[i], k == low ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
+        if (k == low || k == twist) continue;  // nobody has the secret key of one on the twist
+        const Bytes e(enc + 32 * i, enc + 32 * i + 32);
+        const reference::HpkeKeys derived =
+            reference::hpke_schedule(reference_params, reference::x25519(secrets[k], e), e, keys[k]);
+        Bytes opened(texts.texts[i].size() + 1);
+        const uint8_t* const text = batch.out + texts.spans[i].text;
+        ASSERT_EQ(crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+                      opened.data(), nullptr, text, texts.texts[i].size(), batch.tags + 16 * i, texts.aads[i].data(),
+                      texts.aads[i].size(), derived.base_nonce.data(), derived.key.data()),
+                  0)
+            << i;
+        opened.pop_back();
+        ASSERT_EQ(opened, texts.texts[i]) << i;
+      }
+    }
+  }
+}
+
+TEST_F(cudaResident, RefusesTablesThatCannotBe) {
+  uint8_t* const p = memory(1 << 16);
+  megaseal_cuda_tables tables = {};
+  tables.struct_size = sizeof tables;
+  tables.memory = p;
+  tables.num_keys = 1;
+  tables.size = MEGASEAL_PREPARED_SMALL;
+  megaseal_cuda_batch batch = {};
+  batch.struct_size = sizeof batch;
+  batch.num_items = 1;
+  batch.spans = reinterpret_cast<const megaseal_cuda_span*>(p);
+  batch.in = batch.out = batch.tags = batch.statuses = p;
+  const auto refused = [&](const megaseal_cuda_tables* t) {
+    return megaseal_cuda_prepare_recipients(t, p, p, stream_) == MEGASEAL_ERROR_ARGUMENT &&
+           megaseal_cuda_hpke_seal_prepared(&batch, p, nullptr, t, nullptr, p, stream_) == MEGASEAL_ERROR_ARGUMENT;
+  };
+  EXPECT_TRUE(refused(nullptr));
+  megaseal_cuda_tables other = tables;
+  other.struct_size = 8;
+  EXPECT_TRUE(refused(&other));
+  other = tables, other.memory = p + 8;
+  EXPECT_TRUE(refused(&other));
+  other = tables, other.num_keys = 0;
+  EXPECT_TRUE(refused(&other));
+  other = tables, other.num_keys = (1 << 24) + 1;
+  EXPECT_TRUE(refused(&other));
+  other = tables, other.size = megaseal_prepared_size(4);
+  EXPECT_TRUE(refused(&other));
+  EXPECT_EQ(megaseal_cuda_prepare_recipients(&tables, nullptr, p, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_prepare_recipients(&tables, p, nullptr, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_tables_size(1, megaseal_prepared_size(4)), 0u);
+  EXPECT_EQ(megaseal_cuda_tables_size((1 << 24) + 1, MEGASEAL_PREPARED_SMALL), 0u);
+  EXPECT_EQ(megaseal_cuda_tables_scratch((1 << 24) + 1, MEGASEAL_PREPARED_SMALL), 0u);
+  EXPECT_EQ(megaseal_cuda_tables_size(1, MEGASEAL_PREPARED_SMALL), 64u + 64 + 2 * 1536);
+}
+
 TEST_F(cudaResident, TwoCallsNeverShareAnEphemeralKey) {
   const size_t num = 20;
   const Texts texts(random_, std::vector<size_t>(num, 16), false);

@@ -11,6 +11,8 @@ const Programs& programs() {
       .chacha20_stream = launch_chacha20_stream,
       .x25519_shared = launch_x25519_shared,
       .x25519_public = launch_x25519_public,
+      .x25519_prepare = launch_x25519_prepare,
+      .x25519_prepared = launch_x25519_prepared,
       .hpke_schedule = launch_hpke_schedule,
       .chacha20poly1305_seal = launch_chacha20poly1305_seal,
       .chacha20poly1305_open = launch_chacha20poly1305_open,
@@ -31,7 +33,9 @@ void use_stand_in(bool wanted) {
   now = wanted;
   // Never destroyed: its streams are threads, and the process's end is no time to join them.
   static HostRuntime* const host = new HostRuntime(gpu::on_host::programs());
-  gpu::use_runtime(wanted ? host : nullptr, {});
+  gpu::DeviceOptions options;
+  options.min_by_table = 16;  // tests' batches are small
+  gpu::use_runtime(wanted ? host : nullptr, options);
 }
 
 const BackendRow& stand_in_row() {

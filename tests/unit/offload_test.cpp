@@ -82,6 +82,7 @@ struct Fake {
         .idle = [] { return idle.load(); },
         .limit_memory = [](uint64_t bytes) { limit = bytes; },
         .leave_to = [](const KernelTable&) {},
+        .as_for_large = [](bool) {},
         .report =
             [] {
               return DeviceReport{

@@ -176,6 +176,19 @@ TEST(PreparedSelfTest, FindsASlotWithoutTheOther) {
   EXPECT_NE(testing::self_test(table), "");
 }
 
+// And of whole tiles that are right as long as every recipient is another.
+uint32_t wrong_to_few(const HpkeTile* tile) {
+  sound::hpke_seal(tile);
+  const Strided to = tile->recipients;
+  if (tile->num > 8 && std::memcmp(to.base, to.base + 8 * to.stride, 32) == 0) spoil(*tile);
+  return tile->num;
+}
+TEST(WholeSelfTest, FindsWhatIsWrongToFewRecipients) {
+  KernelTable table = sound_table();
+  table.hpke_seal = wrong_to_few;
+  EXPECT_EQ(testing::self_test(table), "hpke_seal: wrong result to few recipients");
+}
+
 TEST_P(SelfTest, SwitchesABrokenBackendOffAndScalarServes) {
   KernelTable table = sound_table();
   GetParam().plant(table);
