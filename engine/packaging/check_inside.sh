@@ -45,9 +45,17 @@ try() {
   say "removed ${packages[*]}; nothing is left behind"
 }
 
+# has_cuda PACKAGE: whether its description says so.
+has_cuda() { grep -q 'has the CUDA backend' <<<"$(dpkg-deb --field "$1" Description)"; }
+# What is said of the backend here: there is no driver in a bare Debian.
+readonly cuda_built='unsupported: no CUDA driver' cuda_left_out='not-built: left out of this build'
+
 check_command() {
+  local cuda=$cuda_left_out
   same "$(megaseal --version)" "megaseal $version"
   must megaseal selftest
+  ! has_cuda ./megaseal_*.deb || cuda=$cuda_built
+  same "$(megaseal info | awk '$1 == "cuda" {state = $2; $1 = $2 = ""; sub(/^ +/, ""); print state ": " $0}')" "$cuda"
   umask 077
   must megaseal keygen -o key.pem
   seq -f '{"msg":"message %.0f"}' 1000 >in
@@ -55,7 +63,7 @@ check_command() {
   megaseal open -i key.pem <sealed >out || fail "opening"
   # The command may say more of a record than was put in, the address for one.
   same "$(grep -o '"msg":"[^"]*"' out)" "$(grep -o '"msg":"[^"]*"' in)"
-  say "megaseal $version: self-tests passed, 1,000 messages sealed and opened"
+  say "megaseal $version: self-tests passed, 1,000 messages sealed and opened; cuda $cuda"
 }
 
 # What the program says, and that it takes its megaseal from the package or brings it along.
@@ -64,6 +72,24 @@ check_program() {
   same "$("$program")" "megaseal $version: from $says"
   libraries=$(ldd "$program" 2>&1) || true
   same "$(grep -c "/libmegaseal\.so" <<<"$libraries")" "$shared"
+}
+
+# A program that tells what a library has to say of the CUDA backend, as `megaseal info` does.
+cuda_program() {
+  cat <<'C'
+#include <megaseal/megaseal.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void) {
+  megaseal_backend_info info = {sizeof info};
+  for (size_t i = 0; i < megaseal_num_backends(); i++)
+    if (!megaseal_get_backend_info(i, &info) && !strcmp(info.name, "cuda"))
+      printf("%s: %s\n", info.state == MEGASEAL_BACKEND_NOT_BUILT ? "not-built" :
+             info.state == MEGASEAL_BACKEND_UNSUPPORTED ? "unsupported" : "wrong", info.reason);
+  return 0;
+}
+C
 }
 
 # Word by word, as pkg-config means it.
@@ -75,6 +101,14 @@ check_development() {
   check_program ./c-static C 0
   must c++ -std=c++20 consumer/consumer.cpp -o cpp-shared $(pkg-config --cflags --libs megaseal)
   check_program ./cpp-shared C++ 1
+  # The archive is without the backend, whatever the shared library has: no CUDA is here to link it with.
+  local cuda=$cuda_left_out
+  ! has_cuda ./libmegaseal[0-9]*.deb || cuda=$cuda_built
+  cuda_program >cuda.c
+  must cc -std=c99 cuda.c -o cuda-shared $(pkg-config --cflags --libs megaseal)
+  same "$(./cuda-shared)" "$cuda"
+  must cc -std=c99 -static cuda.c -o cuda-static $(pkg-config --static --cflags --libs megaseal)
+  same "$(./cuda-static)" "$cuda_left_out"
   local target expected
   for target in megaseal shared; do
     must cmake -S consumer -B "cmake-$target" -DVERSION="$version" -DLANGUAGE=C \
@@ -83,7 +117,8 @@ check_development() {
     [[ $target == shared ]] && expected=1 || expected=0
     check_program "./cmake-$target/program" C "$expected"
   done
-  say "programs in C and C++ built and run: by pkg-config and CMake, shared and static"
+  say "programs in C and C++ built and run: by pkg-config and CMake, shared and static; cuda in the shared library" \
+    "$cuda, in the archive $cuda_left_out"
 }
 
 for package in megaseal libmegaseal-dev; do

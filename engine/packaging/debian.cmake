@@ -10,6 +10,19 @@ set(packages_runtime libmegaseal${soversion})
 set(packages_dev libmegaseal-dev)
 set(packages_tools megaseal)
 
+# What of the packages' words depends on whether CUDA's compiler was there: check_inside.sh takes them at their word.
+set(has_cuda_text "")
+set(has_cuda_license "")
+if(MEGASEAL_HAS_CUDA)
+  set(has_cuda_text "
+It has the CUDA backend, which needs nothing but a driver for CUDA
+${CUDAToolkit_VERSION_MAJOR} or later, and only where a GPU is to be used.
+")
+  set(has_cuda_license "
+Comment: The shared library and the command hold the CUDA runtime, which is
+ NVIDIA's, under the End User License Agreement of the CUDA Toolkit.")
+endif()
+
 # A maintainer without an address is malformed; .invalid is the address of nobody, by RFC 2606.
 set(MEGASEAL_DEBIAN_MAINTAINER "megaseal maintainers <maintainers@megaseal.invalid>"
   CACHE STRING "Who answers for the packages: NAME <ADDRESS>")
@@ -26,12 +39,14 @@ function(megaseal_gzip input output)
 endfunction()
 
 megaseal_gzip(${PROJECT_SOURCE_DIR}/CHANGELOG.md ${CMAKE_CURRENT_BINARY_DIR}/changelog.gz)
+configure_file(debian/copyright.in debian/copyright @ONLY)
 foreach(component runtime dev tools)
   set(package ${packages_${component}})
   configure_file(debian/changelog.in debian/${package}/changelog @ONLY)
   megaseal_gzip(${CMAKE_CURRENT_BINARY_DIR}/debian/${package}/changelog
     ${CMAKE_CURRENT_BINARY_DIR}/debian/${package}/changelog.Debian.gz)
-  install(FILES debian/copyright ${CMAKE_CURRENT_BINARY_DIR}/debian/${package}/changelog.Debian.gz
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/debian/copyright
+    ${CMAKE_CURRENT_BINARY_DIR}/debian/${package}/changelog.Debian.gz
     ${CMAKE_CURRENT_BINARY_DIR}/changelog.gz
     DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/doc/${package} COMPONENT ${component})
 endforeach()
@@ -82,7 +97,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA ${CMAKE_CURRENT_SOURCE_DIR}/debia
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "${synopsis} - shared library
 ${what}
 This package holds the shared library.
-")
+${has_cuda_text}")
 
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME ${packages_dev})
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
@@ -90,7 +105,8 @@ set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${packages_runtime} (= ${version}), libsod
 set(CPACK_DEBIAN_DEV_DESCRIPTION "${synopsis} - development files
 ${what}
 This package holds the headers for C and C++, the static library, and the files
-by which CMake and pkg-config find them.
+by which CMake and pkg-config find them. The static library is without the CUDA
+backend, so that programs which link it need nothing of CUDA.
 ")
 
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME ${packages_tools})
@@ -100,6 +116,6 @@ set(CPACK_DEBIAN_TOOLS_DESCRIPTION "${synopsis} - command
 ${what}
 This package holds the command: keygen, pub, seal and open over
 newline-delimited JSON and other framings.
-")
+${has_cuda_text}")
 
 include(CPack)
