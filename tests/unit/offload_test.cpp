@@ -458,6 +458,29 @@ TEST(DeviceCosts, TextIsReadBackForTheSameMachineAlone) {
   EXPECT_FALSE(read.read(negative, "this one"));
 }
 
+// As a batch beside the measurement has it.
+TEST(DeviceCosts, AreThoseOfTheWorkHoweverBusyTheMachine) {
+  static std::atomic<int> num_calls;
+  static std::atomic<bool> for_good;
+  static constexpr std::chrono::milliseconds delay{10};
+  Dispatch slow = *process_dispatch();
+  slow.chacha20poly1305_seal = [](const AeadTile* tile) {
+    // Not at all in the last of a device's rounds.
+    if (for_good || num_calls++ < 30) std::this_thread::sleep_for(delay);
+    process_dispatch()->chacha20poly1305_seal(tile);
+  };
+  const auto few_short_on = [](const LinearCost& side) { return side.of(16, 16 * 64) / 1e6; };
+  num_calls = 0;
+  for_good = true;
+  const WorkCost waits = DeviceCosts::measure(slow, slow).work[size_t(DeviceWork::cipher)];
+  EXPECT_LT(few_short_on(waits.cpu), delay.count()) << "a thread that does not run costs nothing";
+  EXPECT_GE(few_short_on(waits.device), delay.count()) << "a device is waited for";
+  num_calls = 0;
+  for_good = false;
+  const WorkCost at_first = DeviceCosts::measure(*process_dispatch(), slow).work[size_t(DeviceWork::cipher)];
+  EXPECT_LT(few_short_on(at_first.device), delay.count()) << "the best of rounds that lie apart";
+}
+
 TEST(DeviceCosts, AreKeptInAFile) {
   const std::string dir = ::testing::TempDir() + "device_costs_" + std::to_string(::getpid());
   const std::string path = dir + "/sub/costs";
@@ -473,8 +496,8 @@ TEST(DeviceCosts, AreKeptInAFile) {
   const DeviceCosts measured = kept("m");
   EXPECT_GT(Fake::items, 0u);
   for (size_t i = 0; i < num_device_work; i++) {
-    EXPECT_GT(measured.work[i].cpu.item, 0) << device_work_name(DeviceWork(i));
-    EXPECT_GT(measured.work[i].device.item, 0) << device_work_name(DeviceWork(i));
+    EXPECT_GT(measured.work[i].cpu.without_call(1, 64), 0) << device_work_name(DeviceWork(i));
+    EXPECT_GT(measured.work[i].device.without_call(1, 64), 0) << device_work_name(DeviceWork(i));
   }
   Fake::reset();
   EXPECT_EQ(kept("m").text("m"), measured.text("m"));
@@ -483,7 +506,7 @@ TEST(DeviceCosts, AreKeptInAFile) {
   EXPECT_GT(Fake::items, 0u) << "took another machine's costs";
   // Where nothing can be written, costs are measured all the same.
   ::setenv("MEGASEAL_DEVICE_COSTS", (path + "/below a file").c_str(), 1);
-  EXPECT_GT(kept("m").work[0].cpu.item, 0);
+  EXPECT_GT(kept("m").work[0].cpu.without_call(1, 64), 0);
   ::unsetenv("MEGASEAL_DEVICE_COSTS");
   size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir))
