@@ -18,7 +18,8 @@ struct LinearCost {
   double without_call(double items, double bytes) const { return items * item + bytes * byte; }
 };
 
-/// A kind of work on both sides: `cpu` of one thread, `device` of all that it has, as one caller sees it.
+/// A kind of work on both sides: `cpu` of one thread, in time that it runs; `device` of all that it has, as one caller sees
+/// it.
 struct WorkCost {
   LinearCost cpu, device;
 
@@ -32,7 +33,8 @@ struct WorkCost {
 struct DeviceCosts {
   std::array<WorkCost, num_device_work> work;
 
-  /// Times both sides on messages that anybody may know. Some tenths of a second. Throws std::bad_alloc.
+  /// Times both sides on messages that anybody may know, on a machine that may be busy. Some tenths of a second. Throws
+  /// std::bad_alloc.
   static DeviceCosts measure(const Dispatch& cpu, const Dispatch& device);
 
   /// Lines of text; `machine` says whose costs these are.

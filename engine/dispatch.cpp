@@ -67,13 +67,14 @@ std::vector<BackendState> examine(std::span<const BackendRow> rows) {
 }
 
 const std::vector<BackendState>& process_backends() {
-  static const std::vector<BackendState> states = [] {
-    std::vector<BackendState> of_cpu;
+  // Never destroyed: at the process's end a device's start may still be at it.
+  static const auto* const states = [] {
+    auto* of_cpu = new std::vector<BackendState>;
     for (const BackendRow& row : backend_rows())
-      if (!row.device) of_cpu.push_back(examine(row));
+      if (!row.device) of_cpu->push_back(examine(row));
     return of_cpu;
   }();
-  return states;
+  return *states;
 }
 
 const BackendState* process_device() {
@@ -229,11 +230,12 @@ Dispatch beside(const Dispatch& cpu, const KernelTable& device) {
 }
 
 const Dispatch* process_dispatch() {
-  static const Dispatch best = [] {
+  // Never destroyed, likewise.
+  static const auto* const best = [] {
     Dispatch d;
-    return choose(&d, process_backends(), {}) == MEGASEAL_ERROR_NONE ? d : Dispatch{};
+    return new Dispatch(choose(&d, process_backends(), {}) == MEGASEAL_ERROR_NONE ? d : Dispatch{});
   }();
-  return best.x25519_public ? &best : nullptr;
+  return best->x25519_public ? best : nullptr;
 }
 
 }  // namespace megaseal

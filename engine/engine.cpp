@@ -80,11 +80,10 @@ megaseal_error testing::engine_create(megaseal_engine** out_engine, const megase
 
 megaseal_error testing::engine_create_beside(megaseal_engine** out_engine,
                                              const megaseal_engine_options* options, const BackendRow& device,
-                                             const DeviceCosts& costs) {
+                                             std::shared_ptr<DeviceStart> start) {
   return create(out_engine, options, process_backends(), [&](const megaseal_engine& engine, size_t bytes) {
     device.device->limit_memory(bytes);
-    return std::make_unique<Offload>(examine(device), engine.dispatch, engine.scheduler->num_threads(),
-                                     costs);
+    return std::make_unique<Offload>(device, start, engine.dispatch, engine.scheduler->num_threads());
   });
 }
 
@@ -107,7 +106,8 @@ megaseal_error megaseal_engine_create(megaseal_engine** out_engine, const megase
       const BackendRow* row = device_row(backend_rows());
       if (!row) return nullptr;
       row->device->limit_memory(bytes);
-      return std::make_unique<Offload>(*row, engine.dispatch, engine.scheduler->num_threads());
+      return std::make_unique<Offload>(*row, process_device_start(), engine.dispatch,
+                                       engine.scheduler->num_threads());
     };
     return is_free ? create(out_engine, options, process_backends(), beside)
                    : create(out_engine, options, backends_for(forced), beside);
@@ -159,16 +159,16 @@ megaseal_error megaseal_engine_device_info(megaseal_engine* engine, megaseal_dev
     out_info->struct_size = size;
     Offload* offload = engine->offload.get();
     if (!offload) return MEGASEAL_ERROR_NONE;  // MEGASEAL_DEVICE_NONE
-    const bool ready = offload->start_and_wait();
+    const StartedDevice& started = offload->start_and_wait();
     const DeviceReport report = offload->report();
-    out_info->state = !ready                     ? MEGASEAL_DEVICE_UNAVAILABLE
+    out_info->state = !started.usable            ? MEGASEAL_DEVICE_UNAVAILABLE
                       : report.put_aside.empty() ? MEGASEAL_DEVICE_READY
                                                  : MEGASEAL_DEVICE_PUT_ASIDE;
     const auto copy = [](auto& to, const std::string& from) {
       from.copy(to, std::min(from.size(), sizeof to - 1));
     };
     copy(out_info->name, report.machine);
-    copy(out_info->reason, ready ? report.put_aside : offload->reason());
+    copy(out_info->reason, started.usable ? report.put_aside : started.reason);
     out_info->pinned_bytes = report.pinned_bytes;
     out_info->device_bytes = report.device_bytes;
     out_info->max_bytes = report.max_bytes;

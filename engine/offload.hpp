@@ -4,13 +4,12 @@
 // it has passed its self-test and its costs are known the CPU does everything; as it does what is too little to pay, what
 // the device fails to do, and everything once the device has been put aside.
 #pragma once
-#include <array>
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <thread>
 
 #include "engine/device_costs.hpp"
+#include "engine/device_start.hpp"
 #include "engine/dispatch.hpp"
 #include "engine/plan.hpp"
 #include "engine/workspace.hpp"
@@ -19,11 +18,9 @@ namespace megaseal {
 
 class Offload {
  public:
-  /// Of this process's device. `cpu` outlives the object. Starts nothing.
-  Offload(const BackendRow& row, const Dispatch& cpu, uint32_t num_threads);
-  /// Of a device that was examined already, at costs that are known.
-  Offload(const BackendState& examined, const Dispatch& cpu, uint32_t num_threads, const DeviceCosts& costs);
-  ~Offload();
+  /// `start`: of the row's device. `cpu` outlives the object. Starts nothing; what is being started goes on without it.
+  Offload(const BackendRow& row, std::shared_ptr<DeviceStart> start, const Dispatch& cpu,
+          uint32_t num_threads);
   Offload(const Offload&) = delete;
   Offload& operator=(const Offload&) = delete;
 
@@ -43,31 +40,19 @@ class Offload {
   const Dispatch& dispatch() const { return dispatch_; }
   WorkspacePool& workspaces() { return workspaces_; }
 
-  /// Starts it, where that has not been done, and waits. Whether it can be used; if not, reason() says why.
-  bool start_and_wait();
-  /// After start_and_wait().
-  const std::string& reason() const { return reason_; }
+  /// Starts it, where that has not been done, and waits. Throws std::bad_alloc.
+  const StartedDevice& start_and_wait() { return start_->wait(); }
   DeviceReport report() const { return row_.device->report(); }
   /// Items of `len` bytes from which the device takes part in a batch; 0: never. 0 before it has started, too.
   uint32_t crossover(DeviceWork work, uint64_t len) const;
 
  private:
-  enum class State : uint32_t { cold, starting, ready, off };
-  void start();
-  void be_ready(const BackendState& examined, const DeviceCosts& costs);
-  bool is_ready() const { return state_.load(std::memory_order_acquire) == State::ready; }
-
   const BackendRow& row_;
-  const Dispatch& cpu_;
+  const std::shared_ptr<DeviceStart> start_;
   const Dispatch dispatch_;
   const uint32_t num_threads_;
   const uint64_t generation_;
   WorkspacePool workspaces_;
-  std::atomic<State> state_{State::cold};
-  // Set before `ready` or `off`.
-  DeviceCosts costs_;
-  std::string reason_;
-  std::thread* starter_ = nullptr;  // left behind in a forked child, where it does not run
 };
 
 }  // namespace megaseal

@@ -1,11 +1,12 @@
 // Entry points for the tests alone. They are compiled into the internal objects, carry hidden visibility and
 // are not installed: no program linked against megaseal can fix an ephemeral secret.
 #pragma once
+#include <memory>
 #include <span>
 #include <string>
 
 #include "backends/registry.hpp"
-#include "engine/device_costs.hpp"
+#include "engine/device_start.hpp"
 #include "megaseal/megaseal.h"
 
 namespace megaseal::gpu {
@@ -37,10 +38,10 @@ std::string self_test(const KernelTable& table);
 megaseal_error engine_create(megaseal_engine** out_engine, const megaseal_engine_options* options,
                              std::span<const BackendRow> rows);
 
-/// megaseal_engine_create with a device beside this process's CPU, started at once, at costs that are given: so a test says
+/// megaseal_engine_create with a device beside this process's CPU, started by `start`, which gives its costs: so a test says
 /// itself which batches it gets.
 megaseal_error engine_create_beside(megaseal_engine** out_engine, const megaseal_engine_options* options,
-                                    const BackendRow& device, const DeviceCosts& costs);
+                                    const BackendRow& device, std::shared_ptr<DeviceStart> start);
 
 /// megaseal_cuda.h on another runtime from now on; null: on this build's own.
 void use_cuda_runtime(gpu::Runtime* runtime);

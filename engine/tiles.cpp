@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace megaseal {
@@ -122,16 +123,21 @@ Tile part_of(const Dispatch& d, const Tile& t, uint32_t from, uint32_t num) {
 }
 
 // A tile for a slot that may stop before its end, at a message too long for it or at a fault. What it stops at goes to
-// `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing.
+// `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing. One that stops after
+// as long as this waited for something that hung, and the next could cost a time limit once more: all of the rest is composed.
+constexpr std::chrono::seconds too_long{1};
 template <class Tile, class Compose>
 void by_whole_slot(const Dispatch& d, uint32_t (*slot)(const Tile*), const Tile& whole, const Compose& compose) {
+  using Clock = std::chrono::steady_clock;
   Tile t = whole;
   for (int turns_for_nothing = 0;;) {
+    const Clock::time_point begin = Clock::now();
     const uint32_t done = slot(&t);
     if (done == t.num) return;
     turns_for_nothing += done == 0;
+    const bool offer_again = turns_for_nothing < 2 && Clock::now() - begin < too_long;
     const Tile left = part_of(d, t, done, t.num - done);
-    const uint32_t some = turns_for_nothing < 2 ? std::min(left.num, d.cpu ? d.cpu->tile_items : 1) : left.num;
+    const uint32_t some = offer_again ? std::min(left.num, d.cpu ? d.cpu->tile_items : 1) : left.num;
     compose(part_of(d, left, 0, some));
     if (some == left.num) return;
     t = part_of(d, left, some, left.num - some);

@@ -177,6 +177,25 @@ TEST(cudaHung, KernelsThatComeToThemselvesDisturbNobody) {
   EXPECT_EQ(host.num_streams(), 3u);
 }
 
+// Where everything hangs from some piece on, a tile waits for the pieces that are on their way then, and for no others.
+TEST(cudaHung, ATileCostsOneTimeLimit) {
+  gpu::DeviceOptions options = small_slots();
+  options.timeout_ms = 1200;
+  options.num_slots = 12;
+  options.max_faults = 100;
+  for (const auto [kind, first] :
+       {std::pair{Kind::hpke_seed, 1u}, {Kind::hpke_open, 2u}, {Kind::sealedbox_seal, 2u}}) {
+    World world(options);
+    Batch batch(kind, several_pieces, 30);
+    world.faulty.set({.hung_record = first, .last_hung_record = ~uint64_t(0)});
+    EXPECT_EQ(batch.run(cuda_table), "") << name_of(kind);
+    EXPECT_GT(gpu::report().num_abandoned, 0u) << name_of(kind);
+    EXPECT_LE(gpu::report().num_abandoned, 4u) << name_of(kind) << ": offered again";
+    EXPECT_EQ(gpu::report().num_pieces, first - 1) << name_of(kind);
+    EXPECT_EQ(reason(), "") << name_of(kind);
+  }
+}
+
 TEST(cudaHung, OnceAllSlotsAreGoneTheDeviceIsPutAside) {
   gpu::DeviceOptions options = small_slots();
   options.timeout_ms = 50;

@@ -383,7 +383,8 @@ int FaultyRuntime::record(Event event, Stream s) {
   auto* const f = static_cast<FaultyEvent*>(event);
   {
     const std::lock_guard lock(mutex_);
-    f->hung = plan_.hung_record == counts_[size_t(Call::record)];
+    const uint64_t number = counts_[size_t(Call::record)], first = plan_.hung_record;
+    f->hung = first > 0 && number >= first && number <= std::max(first, plan_.last_hung_record);
   }
   return inner_.record(f->inner, static_cast<FaultyStream*>(s)->inner);
 }

@@ -119,7 +119,8 @@ class FaultyRuntime final : public gpu::Runtime {
     uint64_t first = 0;     // of that kind; 0: never
     uint64_t last = 0;      // 0: only the first; ~0: for good
     int error = 999;
-    uint64_t hung_record = 0;  // the event that this call records never comes
+    uint64_t hung_record = 0;       // the event that this call records never comes
+    uint64_t last_hung_record = 0;  // 0: no other; ~0: nor those that follow
     std::function<void()> on_fault = {};
   };
   void set(Plan plan);

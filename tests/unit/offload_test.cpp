@@ -3,11 +3,13 @@
 #include "engine/offload.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <set>
 #include <thread>
 
@@ -103,15 +105,26 @@ DeviceCosts costs_with(double crossover, double faster) {
   return costs;
 }
 
-Engine engine_beside(const DeviceCosts& costs, uint32_t num_threads = 3, size_t device_bytes = 0) {
+Engine engine_beside(std::shared_ptr<DeviceStart> start, uint32_t num_threads = 3, size_t device_bytes = 0) {
   megaseal_engine_options options = {};
   options.struct_size = sizeof options;
   options.num_threads = num_threads;
   options.device_memory_bytes = device_bytes;
   megaseal_engine* engine = nullptr;
-  throw_on(testing::engine_create_beside(&engine, &options, Fake::row(), costs), "engine_create_beside");
-  Fake::items = Fake::tiles = Fake::largest = Fake::undone = 0;  // of the self-test
+  throw_on(testing::engine_create_beside(&engine, &options, Fake::row(), std::move(start)),
+           "engine_create_beside");
   return Engine(engine);
+}
+
+/// Of a device that has started.
+Engine engine_beside(const DeviceCosts& costs, uint32_t num_threads = 3, size_t device_bytes = 0) {
+  const auto start = std::make_shared<DeviceStart>([costs] {
+    const BackendState state = examine(Fake::row());
+    return StartedDevice{state.state == MEGASEAL_BACKEND_AVAILABLE, state.reason, costs};
+  });
+  EXPECT_EQ(start->wait().reason, "");
+  Fake::items = Fake::tiles = Fake::largest = Fake::undone = 0;  // of the self-test
+  return engine_beside(start, num_threads, device_bytes);
 }
 
 class OffloadSchemes : public SchemeTest {
@@ -266,6 +279,142 @@ TEST_F(Offloading, WithoutADevice) {
   EXPECT_EQ(megaseal_device_crossover(off.get(), MEGASEAL_OP_HPKE_SEAL, 256), 0u);
 }
 
+// ---- The start
+
+class OffloadStart : public ::testing::Test {
+ protected:
+  void SetUp() override { Fake::reset(); }
+
+  /// A start that tells when it is at it, and waits to be let go.
+  std::shared_ptr<DeviceStart> slow_start() {
+    return std::make_shared<DeviceStart>([this, go = may_end.get_future().share()] {
+      num_starts++;
+      is_at_it.set_value();
+      go.wait();
+      return StartedDevice{.usable = true, .reason = {}, .costs = costs_with(10, 50)};
+    });
+  }
+  static void work(const Engine& engine) {
+    constexpr size_t num = 5000;
+    Bytes publics(32 * num), secrets(32 * num);
+    ASSERT_EQ(megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), num), MEGASEAL_ERROR_NONE);
+  }
+
+  std::atomic<int> num_starts = 0;
+  std::promise<void> is_at_it, may_end;
+};
+
+TEST_F(OffloadStart, IsNotWaitedForByAnybodyAndSharedByAll) {
+  const auto start = slow_start();
+  Engine first = engine_beside(start);
+  const Engine second = engine_beside(start);
+  EXPECT_EQ(num_starts, 0);
+  work(first);
+  is_at_it.get_future().wait();
+  work(second);
+  auto destroyed = std::async(std::launch::async, [&] { first.reset(); });
+  EXPECT_EQ(destroyed.wait_for(std::chrono::seconds(60)), std::future_status::ready)
+      << "an engine waited for the device's start";
+  EXPECT_EQ(start->ended(), nullptr);
+  EXPECT_EQ(megaseal_device_crossover(second.get(), MEGASEAL_OP_KEYGEN, 0), 0u);
+  EXPECT_EQ(Fake::items, 0u);
+  may_end.set_value();
+  EXPECT_TRUE(start->wait().usable);
+  EXPECT_EQ(num_starts, 1);
+  work(second);
+  EXPECT_GT(Fake::items, 0u);
+}
+
+TEST_F(OffloadStart, OutlivesItsEngines) {
+  std::weak_ptr<DeviceStart> left;
+  {
+    const auto start = slow_start();
+    left = start;
+    work(engine_beside(start));
+  }
+  is_at_it.get_future().wait();
+  EXPECT_FALSE(left.expired());
+  may_end.set_value();
+  for (int i = 0; i < 6000 && !left.expired(); i++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(left.expired());
+}
+
+TEST_F(OffloadStart, ThatFailsLeavesEverythingToTheCpu) {
+  const auto start = std::make_shared<DeviceStart>(
+      [] { return StartedDevice{.usable = false, .reason = "no such device", .costs = costs_with(10, 50)}; });
+  const Engine engine = engine_beside(start);
+  megaseal_device_info info = {};
+  info.struct_size = sizeof info;
+  ASSERT_EQ(megaseal_engine_device_info(engine.get(), &info), MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(info.state, MEGASEAL_DEVICE_UNAVAILABLE);
+  EXPECT_STREQ(info.reason, "no such device");
+  work(engine);
+  EXPECT_EQ(Fake::items, 0u);
+  EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_KEYGEN, 0), 0u);
+}
+
+TEST_F(OffloadStart, OfTheProcessIsOneForAll) {
+  const StartedDevice& started = process_device_start()->wait();
+  EXPECT_EQ(process_device_start()->ended(), &started);
+}
+
+#if !defined(__SANITIZE_THREAD__)
+TEST_F(OffloadStart, IsNotWaitedForInAForkedChild) {
+  const auto start = slow_start();
+  const Engine engine = engine_beside(start, 1);
+  work(engine);
+  is_at_it.get_future().wait();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    bool right = true;
+    for (const bool is_old : {true, false}) {
+      Engine fresh = engine_beside(start, 1);
+      const Engine& e = is_old ? engine : fresh;
+      work(e);
+      megaseal_device_info info = {};
+      info.struct_size = sizeof info;
+      right &= megaseal_engine_device_info(e.get(), &info) == MEGASEAL_ERROR_NONE &&
+               info.state == MEGASEAL_DEVICE_UNAVAILABLE &&
+               std::string(info.reason).find("forked") != std::string::npos;
+    }
+    _exit(right && Fake::items == 0 ? 0 : 1);
+  }
+  may_end.set_value();
+  ASSERT_GT(child, 0);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(start->wait().usable);
+}
+#endif
+
+// A process that ends with its start still running, which goes on among what is left: statics that were not destroyed.
+[[noreturn]] void exit_while_starting() {
+  // Registered before there are any, this runs after them.
+  std::atexit([] { std::this_thread::sleep_for(std::chrono::milliseconds(200)); });
+  static std::atomic<bool> is_at_it = false;
+  const auto start = std::make_shared<DeviceStart>([] {
+    for (;;) {
+      const Dispatch device = beside(*process_dispatch(), *process_backends().back().row->table);
+      is_at_it = device.names == process_dispatch()->names;
+    }
+    return StartedDevice{};
+  });
+  {
+    const Engine engine = engine_beside(start, 1);
+    start->begin();
+    while (!is_at_it) std::this_thread::yield();
+  }
+  std::exit(0);
+}
+
+TEST(OffloadStartDeathTest, MayGoOnAtTheEndOfTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(exit_while_starting(), ::testing::ExitedWithCode(0), "");
+}
+
 // ---- Costs
 
 TEST(DeviceCosts, CrossoverIsWhereTheLinesMeet) {
@@ -310,6 +459,29 @@ TEST(DeviceCosts, TextIsReadBackForTheSameMachineAlone) {
   EXPECT_FALSE(read.read(negative, "this one"));
 }
 
+// As a batch beside the measurement has it.
+TEST(DeviceCosts, AreThoseOfTheWorkHoweverBusyTheMachine) {
+  static std::atomic<int> num_calls;
+  static std::atomic<bool> for_good;
+  static constexpr std::chrono::milliseconds delay{10};
+  Dispatch slow = *process_dispatch();
+  slow.chacha20poly1305_seal = [](const AeadTile* tile) {
+    // Not at all in the last of a device's rounds.
+    if (for_good || num_calls++ < 30) std::this_thread::sleep_for(delay);
+    process_dispatch()->chacha20poly1305_seal(tile);
+  };
+  const auto few_short_on = [](const LinearCost& side) { return side.of(16, 16 * 64) / 1e6; };
+  num_calls = 0;
+  for_good = true;
+  const WorkCost waits = DeviceCosts::measure(slow, slow).work[size_t(DeviceWork::cipher)];
+  EXPECT_LT(few_short_on(waits.cpu), delay.count()) << "a thread that does not run costs nothing";
+  EXPECT_GE(few_short_on(waits.device), delay.count()) << "a device is waited for";
+  num_calls = 0;
+  for_good = false;
+  const WorkCost at_first = DeviceCosts::measure(*process_dispatch(), slow).work[size_t(DeviceWork::cipher)];
+  EXPECT_LT(few_short_on(at_first.device), delay.count()) << "the best of rounds that lie apart";
+}
+
 TEST(DeviceCosts, AreKeptInAFile) {
   const std::string dir = ::testing::TempDir() + "device_costs_" + std::to_string(::getpid());
   const std::string path = dir + "/sub/costs";
@@ -325,8 +497,8 @@ TEST(DeviceCosts, AreKeptInAFile) {
   const DeviceCosts measured = kept("m");
   EXPECT_GT(Fake::items, 0u);
   for (size_t i = 0; i < num_device_work; i++) {
-    EXPECT_GT(measured.work[i].cpu.item, 0) << device_work_name(DeviceWork(i));
-    EXPECT_GT(measured.work[i].device.item, 0) << device_work_name(DeviceWork(i));
+    EXPECT_GT(measured.work[i].cpu.without_call(1, 64), 0) << device_work_name(DeviceWork(i));
+    EXPECT_GT(measured.work[i].device.without_call(1, 64), 0) << device_work_name(DeviceWork(i));
   }
   Fake::reset();
   EXPECT_EQ(kept("m").text("m"), measured.text("m"));
@@ -335,7 +507,7 @@ TEST(DeviceCosts, AreKeptInAFile) {
   EXPECT_GT(Fake::items, 0u) << "took another machine's costs";
   // Where nothing can be written, costs are measured all the same.
   ::setenv("MEGASEAL_DEVICE_COSTS", (path + "/below a file").c_str(), 1);
-  EXPECT_GT(kept("m").work[0].cpu.item, 0);
+  EXPECT_GT(kept("m").work[0].cpu.without_call(1, 64), 0);
   ::unsetenv("MEGASEAL_DEVICE_COSTS");
   size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir))

@@ -149,7 +149,8 @@ typedef struct megaseal_backend_info {
  * Errors: ARGUMENT, MEMORY, BACKEND_UNAVAILABLE, RANDOM; *out_engine is then NULL. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_engine_create(megaseal_engine **out_engine,
                                                                      const megaseal_engine_options *options);
-/** megaseal_engine_destroy: joins the engine's threads and frees it. NULL is allowed. No call may be running on it. */
+/** megaseal_engine_destroy: joins the engine's threads and frees it. NULL is allowed. No call may be running on it. A GPU
+ * that is being started (see below) is not waited for. */
 MEGASEAL_API void megaseal_engine_destroy(megaseal_engine *engine);
 
 /** megaseal_engine_num_threads: threads a batch on this engine may use, the caller's included. Thread-safe. */
@@ -170,8 +171,9 @@ MEGASEAL_API size_t megaseal_num_backends(void);
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_get_backend_info(size_t index, megaseal_backend_info *out_info);
 /* A GPU beside the CPU. Large batches are shared with it where that is faster, by costs that are measured once per machine
  * and kept in a file (MEGASEAL_DEVICE_COSTS in the environment, or megaseal/device-costs in the user's cache). It is
- * started in the background by the first batch that is large enough; nothing waits for it, and what it fails to do the
- * CPU does. Results are the same bytes, and statuses the same, either way. */
+ * started in the background by the first batch that is large enough; nothing waits for it, neither batches nor the end of
+ * the engine or of the process, so a plugin that contains this library as an archive must not be unloaded meanwhile. What
+ * the GPU fails to do the CPU does. Results are the same bytes, and statuses the same, either way. */
 
 /** megaseal_device_state: whether an engine's batches may go to a GPU. */
 typedef enum megaseal_device_state {
