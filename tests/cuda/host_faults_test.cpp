@@ -183,7 +183,7 @@ TEST(cudaHung, ATileCostsOneTimeLimit) {
   options.timeout_ms = 1200;
   options.num_slots = 12;
   options.max_faults = 100;
-  for (const auto [kind, first] :
+  for (const auto& [kind, first] :
        {std::pair{Kind::hpke_seed, 1u}, {Kind::hpke_open, 2u}, {Kind::sealedbox_seal, 2u}}) {
     World world(options);
     Batch batch(kind, several_pieces, 30);
