@@ -79,9 +79,9 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_hpke_seal(const mega
                                                                       const megaseal_hpke_params *params,
                                                                       const uint8_t *recipients, size_t recipient_stride,
                                                                       void *scratch, void *stream);
-/** megaseal_cuda_tables: prepared recipients, as tables of multiples of their keys in the GPU's memory: sealing to them takes about half
- * the work. (megaseal_prepare_recipients makes an engine's, in the host's memory.) Nothing in them is secret. Set
- * struct_size. */
+/** megaseal_cuda_tables: prepared recipients, as tables of multiples of their keys in the GPU's memory, by which sealing to
+ * them takes about half the work. (megaseal_prepare_recipients makes an engine's, in the host's memory.) Nothing in them is
+ * secret. Set struct_size. */
 typedef struct megaseal_cuda_tables {
   size_t struct_size; /**< sizeof(megaseal_cuda_tables) */
   void *memory;       /**< megaseal_cuda_tables_size() bytes, 16-byte aligned */
@@ -89,23 +89,24 @@ typedef struct megaseal_cuda_tables {
   megaseal_prepared_size size; /**< SMALL, MEDIUM or LARGE; AUTO is MEDIUM */
 } megaseal_cuda_tables;
 
-/** megaseal_cuda_tables_size: bytes of memory for the tables of so many keys, and megaseal_cuda_tables_scratch: of scratch memory
- * to make them in. 0: there are none of that size, or of so many. */
+/** megaseal_cuda_tables_size: bytes of memory for the tables of so many keys, and megaseal_cuda_tables_scratch: of scratch
+ * memory to make them in. 0: there are none of that size, or of so many. */
 MEGASEAL_API size_t megaseal_cuda_tables_size(size_t num_keys, megaseal_prepared_size size);
 MEGASEAL_API size_t megaseal_cuda_tables_scratch(size_t num_keys, megaseal_prepared_size size);
-/** megaseal_cuda_prepare_recipients: makes the tables of raw public keys, 32 bytes each, packed. A key on the curve's twist, or
- * of low order, has none: sealing to it works as it does without. `tables` (host) is read at once. */
+/** megaseal_cuda_prepare_recipients: makes the tables of raw public keys, 32 bytes each, packed; scratch memory is 16-byte
+ * aligned. A key on the curve's twist, or of low order, has none: sealing to it goes as it does without. `tables` (host) is
+ * read at once. Errors: ARGUMENT, BACKEND_UNAVAILABLE. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_prepare_recipients(const megaseal_cuda_tables *tables,
                                                                                const uint8_t *keys, void *scratch,
                                                                                void *stream);
-/** megaseal_cuda_hpke_seal_prepared: as megaseal_cuda_hpke_seal, message i to key key_of[i] of those prepared: num_items numbers
- * below num_keys, which is not checked; NULL: all to the first. Messages to one key cost least side by side. The same bytes of
- * scratch memory as megaseal_cuda_hpke_seal. Any number of calls may use the same tables, also at the same time. */
+/** megaseal_cuda_hpke_seal_prepared: as megaseal_cuda_hpke_seal, message i to key key_of[i] of those prepared: num_items
+ * numbers below num_keys, which is not checked; NULL: all to the first. Messages to one key cost least side by side. Scratch
+ * memory is as for megaseal_cuda_hpke_seal. Any number of calls may use the same tables, also at the same time. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_hpke_seal_prepared(
     const megaseal_cuda_batch *batch, uint8_t *enc, const megaseal_hpke_params *params,
     const megaseal_cuda_tables *tables, const uint32_t *key_of, void *scratch, void *stream);
-/** megaseal_cuda_hpke_open: as megaseal_cuda_hpke_seal; with the recipients' secret keys and the public keys that belong to them. Item
- * statuses: OK, AUTH_FAILED, LOW_ORDER. */
+/** megaseal_cuda_hpke_open: as megaseal_cuda_hpke_seal; with the recipients' secret keys and the public keys that belong to
+ * them. Item statuses: OK, AUTH_FAILED, LOW_ORDER. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_hpke_open(const megaseal_cuda_batch *batch, const uint8_t *enc,
                                                                       const megaseal_hpke_params *params,
                                                                       const uint8_t *secrets, size_t secret_stride,
