@@ -203,9 +203,9 @@ double WorkCost::share(double items, double bytes, uint32_t num_threads) const {
   return std::clamp((on_cpu - device.call) / (on_cpu + on_device), 0.0, 1.0);
 }
 
-// Beside a batch, as a rule, which keeps every core busy. So the CPU's side is told in time of the thread: to wait for a core
-// is no cost of the work, and threads of a batch have one each. A device is waited for by the clock; rounds that lie apart
-// find a moment in which that is all that is waited for.
+// Beside a batch, as a rule, which keeps every core busy. So the CPU's side is told in time of the thread: to wait for a
+// core is no cost of the work, and threads of a batch have one each. A device is waited for by the clock; rounds that lie
+// apart find a moment in which that is all that is waited for.
 DeviceCosts DeviceCosts::measure(const Dispatch& cpu, const Dispatch& device) {
   constexpr int num_rounds = 3;
   const uint32_t many_cpu = std::max(64u, std::min(cpu.tile_items, 256u));

@@ -20,7 +20,8 @@ struct StartedDevice {
 
 class DeviceStart : public std::enable_shared_from_this<DeviceStart> {
  public:
-  /// `make` starts the device. It may take seconds, and refers to nothing that an engine owns: engines come and go meanwhile.
+  /// `make` starts the device. It may take seconds, and refers to nothing that an engine owns: engines come and go
+  /// meanwhile.
   explicit DeviceStart(std::function<StartedDevice()> make) : make_(std::move(make)) {}
   ~DeviceStart() { once_.forget(); }
   DeviceStart(const DeviceStart&) = delete;

@@ -123,8 +123,9 @@ Tile part_of(const Dispatch& d, const Tile& t, uint32_t from, uint32_t num) {
 }
 
 // A tile for a slot that may stop before its end, at a message too long for it or at a fault. What it stops at goes to
-// `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing. One that stops after
-// as long as this waited for something that hung, and the next could cost a time limit once more: all of the rest is composed.
+// `compose`, some items of it, and then the rest is offered again, until the slot has twice done nothing. One that stops
+// after as long as too_long waited for something that hung, and the next turn could cost a time limit once more: all of the
+// rest is composed.
 constexpr std::chrono::seconds too_long{1};
 template <class Tile, class Compose>
 void by_whole_slot(const Dispatch& d, uint32_t (*slot)(const Tile*), const Tile& whole, const Compose& compose) {
