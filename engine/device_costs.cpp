@@ -15,6 +15,7 @@
 #include <sstream>
 #include <vector>
 
+#include "engine/device_start.hpp"
 #include "engine/tiles.hpp"
 #include "engine/workspace.hpp"
 
@@ -143,7 +144,7 @@ class Side {
 
   void run_round() {
     for (size_t work = 0; work < num_device_work; work++)
-      for (size_t i = 0; i < num_trials; i++)
+      for (size_t i = 0; i < num_trials && !process_is_ending(); i++)
         best_[work][i] = std::min(best_[work][i], trials_[i].time(DeviceWork(work), clock_));
   }
 

@@ -1,6 +1,7 @@
 #include "engine/device_start.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <thread>
 
@@ -18,9 +19,28 @@ std::string machine_of(const BackendRow& row, const Dispatch& cpu) {
   return out;
 }
 
+// A process that ends while a device is being started waits until the start has come to a stop, which it does before its
+// next step: the driver and its runtime are taken down at a process's end, whoever is in them.
+constinit std::atomic<bool> is_ending{false};
+constinit std::atomic<uint32_t> num_starting{0};
+constinit std::atomic<uint64_t> generation{0};  // of the process whose threads those are
+
+void wait_for_starts() {
+  is_ending.store(true);
+  if (fork_generation() != generation.load()) return;
+  for (uint32_t num; (num = num_starting.load()) != 0;) num_starting.wait(num);
+}
+// What is registered last is called first. False: out of memory.
+bool wait_at_the_end() { return std::atexit(wait_for_starts) == 0; }
+
 StartedDevice start_process_device() {
+  const auto row = std::ranges::find_if(backend_rows(), [](const BackendRow& r) { return r.device; });
+  if (row == backend_rows().end() || !row->table) return {.usable = false, .reason = "left out of this build"};
+  // The runtime registers what takes it down when it is first used; the process has to wait before that, too.
+  (void)row->device->start();
+  (void)wait_at_the_end();
+  if (is_ending) return {.usable = false, .reason = "the process is ending"};
   const BackendState* const state = process_device();
-  if (!state) return {.usable = false, .reason = "left out of this build"};
   if (state->state != MEGASEAL_BACKEND_AVAILABLE) return {.usable = false, .reason = state->reason};
   // The choice of every engine that no backend is forced on, and others have no device beside them.
   const Dispatch* const cpu = process_dispatch();
@@ -31,27 +51,39 @@ StartedDevice start_process_device() {
   const uint64_t num_faults = backend.report().num_faults;
   const auto are_of_the_device = [&] {
     const DeviceReport now = backend.report();
-    return now.num_faults == num_faults && now.put_aside.empty();
+    return now.num_faults == num_faults && now.put_aside.empty() && !is_ending;
   };
-  return {.usable = true,
-          .reason = {},
-          .costs = kept_or_measured(*cpu, device, machine_of(*state->row, *cpu), are_of_the_device)};
+  const DeviceCosts costs = kept_or_measured(*cpu, device, machine_of(*state->row, *cpu), are_of_the_device);
+  if (is_ending) return {.usable = false, .reason = "the process is ending"};
+  return {.usable = true, .reason = {}, .costs = costs};
 }
 
 }  // namespace
 
+bool process_is_ending() { return is_ending.load(std::memory_order_relaxed); }
+
 void DeviceStart::begin() {
-  if (once_.is_begun() || begun_.exchange(true)) return;
+  if (once_.is_begun() || begun_.exchange(true) || is_ending) return;
+  if (!wait_at_the_end()) return;
+  const uint64_t mine = fork_generation();
+  if (generation.exchange(mine) != mine) num_starting = 0;  // a parent's threads are not here
+  num_starting++;
+  const auto end = [] {
+    num_starting--;
+    num_starting.notify_all();
+  };
   try {
-    std::thread([self = shared_from_this()] {
+    std::thread([self = shared_from_this(), end]() mutable {
       try {
         (void)self->wait();
       } catch (const std::exception&) {
         // Out of memory: everything stays the CPU's.
       }
+      self.reset();
+      end();
     }).detach();
   } catch (const std::exception&) {
-    // No thread to be had: likewise.
+    end();  // no thread to be had: likewise
   }
 }
 
@@ -66,8 +98,10 @@ const StartedDevice& DeviceStart::wait() {
 
 std::shared_ptr<DeviceStart> process_device_start() {
   // Never destroyed: at the process's end its thread may still be at it.
-  static const auto* const start =
-      new std::shared_ptr<DeviceStart>(std::make_shared<DeviceStart>(start_process_device));
+  static const auto* const start = [] {
+    (void)process_dispatch();  // here, and not in a thread of which a fork could leave half behind
+    return new std::shared_ptr<DeviceStart>(std::make_shared<DeviceStart>(start_process_device));
+  }();
   return *start;
 }
 

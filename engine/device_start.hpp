@@ -27,7 +27,8 @@ class DeviceStart : public std::enable_shared_from_this<DeviceStart> {
   DeviceStart(const DeviceStart&) = delete;
   DeviceStart& operator=(const DeviceStart&) = delete;
 
-  /// In a thread of its own, which keeps this alive and which nobody waits for. The first call alone does anything.
+  /// In a thread of its own, which keeps this alive and which nobody waits for but the process at its end. The first call
+  /// alone does anything.
   void begin();
   /// Starts it, or waits for whoever is at it. Throws std::bad_alloc.
   const StartedDevice& wait();
@@ -39,6 +40,9 @@ class DeviceStart : public std::enable_shared_from_this<DeviceStart> {
   Once<StartedDevice> once_;
   std::atomic<bool> begun_{false};
 };
+
+/// Whether the process waits, at its end, for starts to stop.
+bool process_is_ending();
 
 /// That of this process's device: its self-test, and then its costs beside the best of the CPU's.
 std::shared_ptr<DeviceStart> process_device_start();

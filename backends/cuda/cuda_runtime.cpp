@@ -106,8 +106,8 @@ static_assert(int(cudaErrorNotReady) == error_not_ready);
 }  // namespace
 
 Runtime* default_runtime() {
-  static CudaRuntime cuda;
-  return &cuda;
+  static auto* const cuda = new CudaRuntime;  // never destroyed: at the process's end somebody may still be in a call
+  return cuda;
 }
 
 }  // namespace megaseal::gpu

@@ -390,30 +390,55 @@ TEST_F(OffloadStart, IsNotWaitedForInAForkedChild) {
 }
 #endif
 
-// A process that ends with its start still running, which goes on among what is left: statics that were not destroyed.
-[[noreturn]] void exit_while_starting() {
-  // Registered before there are any, this runs after them.
-  std::atexit([] { std::this_thread::sleep_for(std::chrono::milliseconds(200)); });
+// A process that ends while a start is at it: the start is told, and has come to a stop before anything is taken down that was
+// set up before it, or by it.
+std::atomic<bool> has_stopped = false;
+void take_down() {
+  if (!has_stopped) _exit(3);
+}
+[[noreturn]] void exit_while_starting(bool early) {
+  std::atexit(take_down);
   static std::atomic<bool> is_at_it = false;
   const auto start = std::make_shared<DeviceStart>([] {
-    for (;;) {
-      const Dispatch device = beside(*process_dispatch(), *process_backends().back().row->table);
-      is_at_it = device.names == process_dispatch()->names;
-    }
+    is_at_it = true;
+    while (!process_is_ending()) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    has_stopped = true;
     return StartedDevice{};
   });
   {
     const Engine engine = engine_beside(start, 1);
     start->begin();
-    while (!is_at_it) std::this_thread::yield();
+    while (!early && !is_at_it) std::this_thread::yield();
   }
   std::exit(0);
 }
 
-TEST(OffloadStartDeathTest, MayGoOnAtTheEndOfTheProcess) {
+TEST(OffloadStartDeathTest, TheEndOfTheProcessWaits) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(exit_while_starting(), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(exit_while_starting(false), ::testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(exit_while_starting(true), ::testing::ExitedWithCode(0), "");
 }
+
+#if !defined(__SANITIZE_THREAD__)
+// A child has none of its parent's threads, and does not wait for them.
+TEST_F(OffloadStart, TheEndOfAForkedChildDoesNotWait) {
+  const auto start = slow_start();
+  const Engine engine = engine_beside(start, 1);
+  work(engine);
+  is_at_it.get_future().wait();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    std::exit(0);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  may_end.set_value();
+  EXPECT_TRUE(start->wait().usable);
+}
+#endif
 
 // ---- Costs
 

@@ -172,7 +172,8 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_get_backend_info(size_t i
 /* A GPU beside the CPU. Large batches are shared with it where that is faster, by costs that are measured once per machine
  * and kept in a file (MEGASEAL_DEVICE_COSTS in the environment, or megaseal/device-costs in the user's cache). It is
  * started in the background by the first batch that is large enough; nothing waits for it, neither batches nor the end of
- * the engine or of the process, so a plugin that contains this library as an archive must not be unloaded meanwhile. What
+ * the engine, but for exit(), which waits until the start has come to a stop: a second, as a rule. A plugin that contains this
+ * library as an archive must not be unloaded meanwhile. What
  * the GPU fails to do the CPU does. Results are the same bytes, and statuses the same, either way. */
 
 /** megaseal_device_state: whether an engine's batches may go to a GPU. */
