@@ -1,4 +1,4 @@
-// What tests/cuda/ptx_secrets.py must find: a kernel's name says what, up to "__". Secrets are what jobs' fields say.
+// What tests/cuda/ptx_secrets.py must find: a kernel's name says what, up to "__"; and sass_secrets.py something in each. Secrets are what jobs' fields say.
 #include "backends/cuda/jobs.hpp"
 
 using namespace megaseal::gpu;
@@ -64,18 +64,21 @@ KERNEL(planted_address__store) { OUT[SECRET & 15] = 1; }
 KERNEL(planted_division) { OUT[ITEM] = SECRET / job.num; }
 KERNEL(planted_division__remainder) { OUT[ITEM] = job.num % SECRET; }
 KERNEL(planted_local_memory_and_address) {
-  uint32_t x[16];
-  for (int i = 0; i < 16; i++) x[i] = job.num * i;
-  x[SECRET & 15] = 1;
+  uint32_t x[64];
+#pragma unroll 1
+  for (int i = 0; i < 64; i++) x[i] = job.num * i;
+  x[SECRET & 63] = 1;
   uint32_t sum = 0;
-  for (int i = 0; i < 16; i++) sum = sum * 3 + x[i];
-  OUT[ITEM] = sum + x[SECRET >> 4 & 15];
+#pragma unroll 1
+  for (int i = 0; i < 64; i++) sum = sum * 3 + x[i];
+  OUT[ITEM] = sum + x[SECRET >> 6 & 63];
 }
 KERNEL(planted_local_memory__public_index) {
-  uint32_t x[16];
-  for (int i = 0; i < 16; i++) x[i] = SECRET * i;
-  x[job.num & 15] = 1;
-  OUT[ITEM] = x[job.secret_stride & 15];
+  uint32_t x[64];
+#pragma unroll 1
+  for (int i = 0; i < 64; i++) x[i] = SECRET * i;
+  x[job.num & 63] = 1;
+  OUT[ITEM] = x[job.secret_stride & 63];
 }
 KERNEL(planted_secret_stored_where_public_numbers_are) { job.status[ITEM] = uint8_t(SECRET); }
 KERNEL(planted_instruction_unknown_here__vote) { OUT[ITEM] = __ballot_sync(~0u, SECRET & 1); }

@@ -442,6 +442,15 @@ def check_planted(kernels):
     return 1 if failures or missing else 0
 
 
+def plant_in(jobs):
+    """The table, for ptx_planted.cu."""
+    planted = {"gpu::X25519Job": ["planted_*", "clean_*"], "gpu::StreamJob": ["parameter_*"]}
+    for job in jobs:
+        job.kernels = planted.get(job.name, [])
+        if job.name == "gpu::StreamJob":
+            job.fields["number"] = "secret"  # no kernel has a secret among its parameters themselves
+
+
 def main(arguments):
     plant = "--plant" in arguments
     table, generated, *paths = [a for a in arguments if a != "--plant"]
@@ -449,11 +458,7 @@ def main(arguments):
     place(jobs, generated)
     if not plant:
         return check(analyse(jobs, paths), jobs, allowed)
-    planted = {"gpu::X25519Job": ["planted_*", "clean_*"], "gpu::StreamJob": ["parameter_*"]}
-    for job in jobs:
-        job.kernels = planted.get(job.name, [])
-        if job.name == "gpu::StreamJob":
-            job.fields["number"] = "secret"  # no kernel has a secret among its parameters themselves
+    plant_in(jobs)
     return check_planted(analyse(jobs, paths))
 
 

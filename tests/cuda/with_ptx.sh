@@ -1,15 +1,26 @@
 #!/bin/bash
-# with_ptx.sh NVCC GENERATED FOLDER SOURCE… -- COMMAND…: makes PTX of each source into FOLDER, with the flags that
-# backends/CMakeLists.txt has for kernels and the sources' lines, and runs COMMAND with those files after its arguments.
+# with_ptx.sh [--cubin] NVCC GENERATED FOLDER SOURCE… -- COMMAND…: makes PTX, or machine code for sm_90, of each source into
+# FOLDER, with the flags that backends/CMakeLists.txt has for kernels and the sources' lines, and runs COMMAND with those
+# files after its arguments.
 set -eu
+kind=ptx
+if [[ $1 == --cubin ]]; then
+  kind=cubin
+  shift
+  # Which takes a while to make, and nothing but nvdisasm can read.
+  command -v nvdisasm >/dev/null || [[ -x /usr/local/cuda/bin/nvdisasm ]] || {
+    echo "skipped: no nvdisasm"
+    exit 77
+  }
+fi
 nvcc=$1 generated=$2 folder=$3
 shift 3
-ptx=()
+made=()
 while [[ $1 != -- ]]; do
-  ptx+=("$folder/$(basename "$1" .cu).ptx")
-  "$nvcc" -ptx -lineinfo -std=c++20 -O3 -DNDEBUG -arch=sm_90 --expt-relaxed-constexpr -diag-suppress=1675 \
-    -I. -I"$generated" -o "${ptx[-1]}" "$1"
+  made+=("$folder/$(basename "$1" .cu).$kind")
+  "$nvcc" -$kind -lineinfo -std=c++20 -O3 -DNDEBUG -arch=sm_90 --expt-relaxed-constexpr -diag-suppress=1675 \
+    -I. -I"$generated" -o "${made[-1]}" "$1"
   shift
 done
 shift
-"$@" "${ptx[@]}"
+"$@" "${made[@]}"
