@@ -2,10 +2,13 @@
 """Reads the kernels' disassembly, all instruction sets, and fails at what may tell of a secret.
 
     disassembly.py DRIVER LIST [ISA…]     LIST: the reviewed functions, public_loops.txt
+    disassembly.py --never DRIVER LIST    only what is never allowed, as other levels and compilers unroll other loops
     disassembly.py --planted DRIVER       functions that leak on purpose must be found
     disassembly.py --functions DRIVER     the functions that a list would have to name
 
-Never allowed: divisions, square roots, gathers, scatters, string comparisons, jumps and calls through registers.
+Never allowed: divisions, square roots, gathers, scatters, string comparisons, jumps and calls through registers, but of a
+register that the function has set to an address at a fixed place. With --never, integers may be divided in functions whose
+reason says "divides": at -Os compilers divide by constants, too.
 
 A jump on what a vector comparison or a mask register says is allowed only where the binary notes it in the section
 megaseal_public.
@@ -66,14 +69,36 @@ def jumps_on_vectors(function, public):
     return found
 
 
-def examine(function, public):
+KEPT_BY_CALLS = ("rbx", "rbp", "r12", "r13", "r14", "r15")
+
+
+def is_fixed(function, call):
+    """Whether a call through a register goes to an address at a fixed place, which clang loads once for several calls: to what
+    was last written to it, and whoever jumps in between comes from behind that, with the register as it was."""
+    into, jumps = register(call.operands[0][1:]), {}
+    writes = [i for i in function.instructions if i.operands and register(i.operands[-1]) == into
+              and not i.name.startswith(("push", "pop", "cmp", "test", "call"))]
+    before = [i for i in writes if i.at < call.at]
+    if not before or into not in KEPT_BY_CALLS:
+        return False
+    load = before[-1]
+    for i in function.instructions:
+        if i.name.startswith("j") and i.target() and load.at < i.target() <= call.at:
+            jumps[i.at] = i.target()
+    last = max(jumps, default=call.at)
+    return load.name == "mov" and "(%rip)" in load.operands[0] and all(at > load.at for at in jumps) \
+        and not any(load.at < i.at <= last for i in writes)
+
+
+def examine(function, public, divides=False):
     """(what is wrong, conditional jumps, indexed addresses)"""
     wrong, jumps, indexed = jumps_on_vectors(function, public), 0, 0
     for i in function.instructions:
-        if FORBIDDEN.match(i.name):
+        if FORBIDDEN.match(i.name) and not (divides and re.match(r"i?div[lq]?$", i.name)):
             wrong.append(f"never allowed: {i}")
         # Calls of libc from code without a procedure linkage table go through an address at a fixed place.
-        if i.name.startswith(("jmp", "call")) and i.operands[0].startswith("*") and "(%rip)" not in i.operands[0]:
+        if i.name.startswith(("jmp", "call")) and i.operands[0].startswith("*") and "(%rip)" not in i.operands[0] \
+                and not is_fixed(function, i):
             wrong.append(f"through a register: {i}")
         if re.match(r"j(?!mp)[a-z]+$", i.name) and i.at not in public:
             jumps += 1
@@ -114,14 +139,15 @@ def main():
             binary.fail("planted leaks were not found:", *missed)
         print(f"all {len(found)} planted leaks were found")
         return
-    reviewed = {} if option else read_list(arguments.pop(0))
+    reviewed = {} if option == "--functions" else read_list(arguments.pop(0))
     isas = set(arguments) or {"scalar", "avx2", "avx512", "avx512ifma", "shani"}
     complaints, needed, num, num_public = [], {}, 0, 0
     for function in every:
         if function.isa not in isas:
             continue
         num += 1
-        wrong, jumps, indexed = examine(function, public)
+        divides = option == "--never" and "divides" in reviewed.get(function.name, "")
+        wrong, jumps, indexed = examine(function, public, divides)
         complaints += [f"{function.isa} {function.name}: {w}" for w in wrong]
         if jumps or indexed:
             needed.setdefault(function.name, []).append(f"{function.isa}: {jumps} jumps, {indexed} indexed;")
@@ -137,6 +163,9 @@ def main():
         binary.fail(f"only {num} functions of {', '.join(sorted(isas))} were found")
     if complaints:
         binary.fail(*complaints)
+    if option == "--never":
+        print(f"read {num} functions: {num_public} jumps on verdicts, and nothing that is never allowed")
+        return
     print(f"read {num} functions: {num_public} jumps on verdicts; loops or indices in {len(needed)} names, all reviewed")
 
 
