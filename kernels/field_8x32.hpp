@@ -86,7 +86,7 @@ struct Field8x32 {
 
   // ---- Sums
 
-  /// Pre: b tight. If a + b is 2^256 or more, what is left is below b, and so has room for 38.
+  /// Pre: a or b tight. If a + b is 2^256 or more, what is left is below either, and so has room for 38.
   static MEGASEAL_INLINE Prod add(const Prod& a, const Prod& b) {
     Prod r;
     const u32 carry = Carries::template add<8>(r.l, a.l, b.l);

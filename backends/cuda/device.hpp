@@ -23,7 +23,7 @@ struct DeviceOptions {
   uint64_t slot_bytes = uint64_t(64) << 20;  // of a slot, pinned; and as much on the device
   uint32_t num_slots = 4;                    // of a device
   uint64_t max_bytes = uint64_t(1) << 30;    // pinned and on devices together, of all slots
-  uint32_t timeout_ms = 10000;               // for a piece from its launch on
+  uint32_t timeout_ms = 10000;               // for a piece, once all of it is launched
   uint32_t max_faults = 3;                   // in a row, after which a device is put aside
   uint32_t max_waiting = 64;                 // callers; one more is told to use the CPU
   uint32_t min_by_table = 16384;             // items of a piece; for fewer, tables of their recipients are not made
@@ -117,6 +117,7 @@ class Devices {
   bool did(Slot& slot, const char* call, int error);
   bool upload_piece(Slot& slot, uint64_t bytes);
   bool download_piece(Slot& slot, uint64_t secrets, uint64_t clean, uint64_t end);
+  bool record_end(Slot& slot);
   bool wait_for(Slot& slot);
   template <class Alloc, class Free>
   bool grow(Slot& slot, uint8_t*& p, uint64_t& have, uint64_t& of_device, uint64_t need, const Alloc& alloc,

@@ -1,5 +1,5 @@
 // Which items of a piece get their shared secret by a table of their recipient's key. The device builds the tables for that
-// piece, and forgets them with it: they cost little more than an item by the ladder each.
+// piece, and forgets them with it.
 #pragma once
 #include <cstdint>
 #include <memory>

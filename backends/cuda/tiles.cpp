@@ -298,7 +298,7 @@ class X25519Work final : public Work {
     p.num = fit(limit);
     if (is_shared_) {
       const uint64_t tables = shared_.plan(from, p.num, limit / 2);
-      if (const uint32_t num = fit(limit - tables); num < p.num) shared_.plan(from, p.num = num, tables);
+      if (const uint32_t num = fit(limit - tables); num < p.num && shared_.plan(from, num, tables) > 0) p.num = num;
     }
     Layout l;
     p.points = is_shared_ ? l.add(strided_len(p.one_point, p.num)) : 0;
@@ -410,10 +410,14 @@ class MessageWork final : public Work {
     };
     fit(limit);
     if (is_seal_) {
-      const uint64_t tables = shared_.plan(from, p.num, limit / 2), all = f.num * per_item + f.text + f.aad;
-      if (all + tables > limit) {
+      const uint64_t tables = shared_.plan(from, p.num, limit / 2);
+      if (f.num * per_item + f.text + f.aad + tables > limit) {
         fit(limit - tables);
-        shared_.plan(from, p.num, tables);
+        // Where too few are left for tables, they do without, and all fit again.
+        if (p.num == 0 || shared_.plan(from, p.num, tables) == 0) {
+          fit(limit);
+          shared_.plan(from, p.num, 0);
+        }
       }
     }
     if (p.num == 0) return p;

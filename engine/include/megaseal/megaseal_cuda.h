@@ -93,8 +93,8 @@ typedef struct megaseal_cuda_tables {
  * memory to make them in. 0: there are none of that size, or of so many. */
 MEGASEAL_API size_t megaseal_cuda_tables_size(size_t num_keys, megaseal_prepared_size size);
 MEGASEAL_API size_t megaseal_cuda_tables_scratch(size_t num_keys, megaseal_prepared_size size);
-/** megaseal_cuda_prepare_recipients: makes the tables of raw public keys, 32 bytes each, packed; scratch memory is 16-byte
- * aligned. A key on the curve's twist, or of low order, has none: sealing to it goes as it does without. `tables` (host) is
+/** megaseal_cuda_prepare_recipients: makes the tables of raw public keys, 32 bytes each, packed; they and scratch memory
+ * are 16-byte aligned. A key on the curve's twist, or of low order, has none: sealing to it goes as it does without. `tables` (host) is
  * read at once. Errors: ARGUMENT, BACKEND_UNAVAILABLE. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_prepare_recipients(const megaseal_cuda_tables *tables,
                                                                                const uint8_t *keys, void *scratch,
