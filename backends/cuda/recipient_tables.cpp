@@ -97,6 +97,10 @@ void RecipientTables::arrange(Strided keys, uint32_t from, uint32_t num, uint32_
 }
 
 void RecipientTables::write(uint32_t* item_of, uint32_t* items, uint32_t* table_of, uint32_t* left) {
+  if (num_tables_ == 0) {  // and perhaps no groups were made
+    for (uint32_t i = 0; i < num_; i++) left[i] = i;
+    return;
+  }
   for (uint32_t g = 0; g < num_groups_; g++)
     if (groups_[g].table != none) item_of[groups_[g].table] = groups_[g].first;
   for (uint32_t i = 0; i < num_; i++) {

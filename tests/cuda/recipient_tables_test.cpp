@@ -68,8 +68,15 @@ TEST(cudaRecipientTables, ThreeMessagesMakeATable) {
   EXPECT_EQ(tables.num_tables(), 0u) << "too few go by table";
   EXPECT_EQ(tables.num_by_ladder(), 10u);
   EXPECT_EQ(tables.bytes(), 0u);
-  tables.arrange(keys.strided(), 2, 0, 1, enough);
-  EXPECT_EQ(tables.num_tables(), 0u);
+  check(tables, keys.strided(), 2, 10);
+  for (const uint32_t num : {0u, 2u}) {
+    tables.arrange(keys.strided(), 2, num, 1, enough);
+    EXPECT_EQ(tables.num_tables(), 0u);
+    check(tables, keys.strided(), 2, num);
+    RecipientTables fresh;
+    fresh.arrange(keys.strided(), 2, num, 1, enough);
+    check(fresh, keys.strided(), 2, num);
+  }
 }
 
 TEST(cudaRecipientTables, OneKeyForAllTakesALargeTable) {
