@@ -250,11 +250,9 @@ struct PreparedMultiples {
     return v;
   }
   static constexpr u32 topmost = 1 << (259 % 32);
-  static constexpr bool all_have_260(int n = 0) {
-    return n == int(x25519_prepared_sizes) ||
-           (prepared_shapes[n].rows * prepared_shapes[n].spacing * prepared_teeth == 260 && all_have_260(n + 1));
-  }
-  static_assert(all_have_260());
+  template <int kSize>
+  static constexpr int signs_of = prepared_shapes[kSize].rows * prepared_shapes[kSize].spacing * prepared_teeth;
+  static_assert(x25519_prepared_sizes == 3 && signs_of<0> == 260 && signs_of<1> == 260 && signs_of<2> == 260);
 };
 
 using X25519Teeth = TeethProgram<CurveField>;
