@@ -90,33 +90,47 @@ Verdict judge(std::vector<Measurement> measurements) {
   return out;
 }
 
+struct Run {
+  unsigned kind;  // of secrets
+  bool is_random;
+};
+
+/// The coins are tossed beforehand: a jump on one would leave its mark in the predictors, and so in the times of its class.
 /// Kinds 0 and 1 are the extremes, all bits clear and all set; with `both_random`, neither class is fixed.
-Verdict measure(const Case& c, unsigned fixed_kind, bool both_random, unsigned seed) {
+std::vector<Run> toss(unsigned fixed_kind, bool both_random, unsigned seed) {
   std::mt19937 random(seed);
-  std::vector<Measurement> measurements;
-  measurements.reserve(max_measurements);
-  const double end = seconds() + seconds_per_case;
-  for (size_t i = 0; i < max_measurements && (i < min_measurements || seconds() < end); i++) {
-    const bool is_random = random() & 1;
+  std::vector<Run> out(max_measurements);
+  for (Run& run : out) {
+    run.is_random = random() & 1;
     const unsigned fresh = 4 + random() % 1000000;
-    c.fill(is_random || both_random ? fresh : fixed_kind);
+    run.kind = run.is_random || both_random ? fresh : fixed_kind;
+  }
+  return out;
+}
+
+Verdict measure(const Case& c, const std::vector<Run>& runs) {
+  std::vector<Measurement> measurements;
+  measurements.reserve(runs.size());
+  const double end = seconds() + seconds_per_case;
+  for (size_t i = 0; i < runs.size() && (i < min_measurements || seconds() < end); i++) {
+    c.fill(runs[i].kind);
     // Once unmeasured, so that caches and predictors hold what the slot leaves there, not what filling did.
     c.call();
     const uint64_t begin = now();
     c.call();
     const uint64_t ticks = now() - begin;
-    if (i >= 20) measurements.push_back({ticks, is_random});
+    if (i >= 20) measurements.push_back({ticks, runs[i].is_random});
   }
   return judge(std::move(measurements));
 }
 
 /// What noise makes once it does not make thrice, each time in the same direction.
 bool leaks(const Case& c, unsigned fixed_kind, bool both_random, Verdict* first) {
-  *first = measure(c, fixed_kind, both_random, 1);
+  *first = measure(c, toss(fixed_kind, both_random, 1));
   Verdict again = *first;
   for (unsigned seed = 2; fabs(again.t) >= is_leak && again.t * first->t > 0; seed++) {
     if (seed == 4) return true;
-    again = measure(c, fixed_kind, both_random, seed);
+    again = measure(c, toss(fixed_kind, both_random, seed));
   }
   return false;
 }
