@@ -216,7 +216,7 @@ struct AeadChunk {
       one.update_lengths(aad_len[i], len[i]);
     }
     P tag0, tag1;
-    one.finish(tag0, tag1);
+    one.finish(tag0, tag1, job_key[i] + 16);
     store_bytes(tag[i], tag0);
     store_bytes(tag[i] + 8, tag1);
   }

@@ -80,6 +80,14 @@ MEGASEAL_INLINE T value_barrier(T x) {
   return x;
 }
 
+/// Keeps an array where it lies: its parts are not held, and spilled, as words of their own meanwhile.
+template <class T>
+MEGASEAL_INLINE void stay_in_memory(T& x) {
+#if !defined(__CUDA_ARCH__)
+  __asm__ volatile("" : "+m"(x));
+#endif
+}
+
 /// Whether `x`, computed from secrets, is zero, made public: callers may branch on the answer. No other jump may depend on
 /// a secret, which tests/ct checks in the binary: the address of each jump made here is noted in the object's section
 /// `megaseal_public`, which takes no room in memory.

@@ -36,6 +36,9 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
 
   Poly1305<P, Along> mac;
   mac.init(head);
+  alignas(16) u8 pad[16];  // what follows needs the head's room
+  copy_bytes(pad, head + 16, sizeof pad);
+  stay_in_memory(pad);
   mac.update_padded(item.aad, item.aad_len);
   xor_pad<W>(item.out, item.in, head + 64, first);
   u32 counter = W::lanes;
@@ -50,11 +53,12 @@ MEGASEAL_NOINLINE void aead_seal_one(const AeadItem& item) {
   }
   mac.update_lengths(item.aad_len, item.len);
   P tag0, tag1;
-  mac.finish(tag0, tag1);
+  mac.finish(tag0, tag1, pad);
   store_bytes(item.tag, tag0);
   store_bytes(item.tag + 8, tag1);
   wipe(&state, sizeof state);
   wipe(head, sizeof head);
+  wipe(pad, sizeof pad);
 }
 
 /// Returns whether the tag verified; only then is `out` written.
@@ -74,7 +78,7 @@ MEGASEAL_NOINLINE bool aead_open_one(const AeadItem& item) {
   mac.update_padded(item.in, item.len);
   mac.update_lengths(item.aad_len, item.len);
   P tag0, tag1;
-  mac.finish(tag0, tag1);
+  mac.finish(tag0, tag1, head + 16);
   const bool ok = tag_verdict(tag0, tag1, item.tag);
   if (ok) {
     xor_pad<W>(item.out, item.in, head + 64, first);

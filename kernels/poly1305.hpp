@@ -18,17 +18,15 @@ template <class W, class Along = Poly1305NotAlong>
 struct Poly1305 {
   W h0, h1, h2;
   W r0, r1, s1;  // r0, r1 < 2^60; s1 = r1 + r1/4 < 2^61
-  W pad0, pad1;  // added after the last reduction, modulo 2^128
   [[no_unique_address]] Along along;
 
-  /// The one-time key: 16 bytes of r, to be clamped, and 16 bytes of pad.
+  /// The one-time key's first half: 16 bytes of r, to be clamped. The other half, the pad, is finish()'s: words of it
+  /// that waited on the stack were seen in the next message's time (tests/ct/README.md, Speculation).
   MEGASEAL_INLINE void init(const u8* one_time_key) {
     h0 = h1 = h2 = W::zero();
     r0 = W::load_lanes(one_time_key, 0) & W::splat(0x0ffffffc0fffffff);
     r1 = W::load_lanes(one_time_key + 8, 0) & W::splat(0x0ffffffc0ffffffc);
     s1 = r1 + r1.template shr<2>();
-    pad0 = W::load_lanes(one_time_key + 16, 0);
-    pad1 = W::load_lanes(one_time_key + 24, 0);
   }
 
   /// h = (h + block) · r, partly reduced. `block` is lo + 2^64·hi + 2^128·top with top 0 or 1.
@@ -98,8 +96,8 @@ struct Poly1305 {
     block(W::splat(aad_len), W::splat(len), W::splat(1));
   }
 
-  /// The tag (h mod p) + pad mod 2^128, as two little-endian numbers.
-  MEGASEAL_INLINE void finish(W& tag0, W& tag1) const {
+  /// The tag (h mod p) + pad mod 2^128, as two little-endian numbers; the pad is 16 bytes.
+  MEGASEAL_INLINE void finish(W& tag0, W& tag1, const u8* pad) const {
     // h < 5·2^128 < 2p, so h mod p is h or h - p = h + 5 - 2^130: the latter where h + 5 reaches bit 130.
     W g0 = h0, g1 = h1, g2 = h2;
     add3(g0, g1, g2, W::splat(5), W::zero(),
@@ -108,7 +106,7 @@ struct Poly1305 {
     tag0 = select(reduce, h0, g0);
     tag1 = select(reduce, h1, g1);
     W dropped = W::zero();  // the sum is modulo 2^128
-    add3(tag0, tag1, dropped, pad0, pad1, W::zero());
+    add3(tag0, tag1, dropped, W::load_lanes(pad, 0), W::load_lanes(pad + 8, 0), W::zero());
   }
 };
 

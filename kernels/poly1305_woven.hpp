@@ -40,6 +40,7 @@ struct Poly1305Woven {
     Poly1305<P> mac;
     const Poly1305Piece* piece = nullptr;
     const u8* p = nullptr;  // of the piece: what is left
+    const u8* pad = nullptr;
     u64 blocks = 0, top = 0;
     u8* tag = nullptr;
 
@@ -51,7 +52,7 @@ struct Poly1305Woven {
     MEGASEAL_INLINE void end_piece(const Mac& now) {
       if (!piece->is_last) return take(piece + 1);
       P tag0, tag1;
-      now.finish(tag0, tag1);
+      now.finish(tag0, tag1, pad);
       store_bytes(tag, tag0);
       store_bytes(tag + 8, tag1);
       blocks = 0;
@@ -65,6 +66,7 @@ struct Poly1305Woven {
     if (w.blocks == 0) {
       if (num_begun == num_ready || lens[num_begun] > max_blocks) return;
       w.mac.init(keys[num_begun]);
+      w.pad = keys[num_begun] + 16;
       w.tag = tags[num_begun];
       w.take(pieces[num_begun++]);
       if (w.blocks == 0) return w.end_piece(w.mac);
@@ -88,7 +90,7 @@ struct Poly1305Woven {
       if (w.blocks == 0) continue;
       Poly1305<P, Along> mac;
       mac.h0 = w.mac.h0, mac.h1 = w.mac.h1, mac.h2 = w.mac.h2;
-      mac.r0 = w.mac.r0, mac.r1 = w.mac.r1, mac.s1 = w.mac.s1, mac.pad0 = w.mac.pad0, mac.pad1 = w.mac.pad1;
+      mac.r0 = w.mac.r0, mac.r1 = w.mac.r1, mac.s1 = w.mac.s1;
       while (w.blocks != 0) {
         if (w.top == 0)
           mac.block(P::splat(load_le64(w.p)), P::splat(load_le64(w.p + 8)), P::splat(0));

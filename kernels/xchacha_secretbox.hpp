@@ -20,6 +20,9 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
 
   Poly1305<P, Along> mac;
   mac.init(head);
+  alignas(16) u8 pad[16];  // what follows needs the head's room
+  copy_bytes(pad, head + 16, sizeof pad);
+  stay_in_memory(pad);
   xor_pad<W>(item.out, item.in, head + 32, first);
   u32 counter = W::lanes;
   for (u64 from = 0, at = first;;) {  // pieces that are followed by another are whole blocks
@@ -32,11 +35,12 @@ MEGASEAL_NOINLINE void secretbox_seal_one(const AeadItem& item) {
     if (at == item.len) break;
   }
   P tag0, tag1;
-  mac.finish(tag0, tag1);
+  mac.finish(tag0, tag1, pad);
   store_bytes(item.tag, tag0);
   store_bytes(item.tag + 8, tag1);
   wipe(&state, sizeof state);
   wipe(head, sizeof head);
+  wipe(pad, sizeof pad);
 }
 
 /// Returns whether the tag verified; only then is `out` written.
@@ -54,7 +58,7 @@ MEGASEAL_NOINLINE bool secretbox_open_one(const AeadItem& item) {
   mac.init(head);
   mac.update_last(item.in, item.len);
   P tag0, tag1;
-  mac.finish(tag0, tag1);
+  mac.finish(tag0, tag1, head + 16);
   const bool ok = tag_verdict(tag0, tag1, item.tag);
   if (ok) {
     xor_pad<W>(item.out, item.in, head + 32, first);
