@@ -36,10 +36,13 @@ struct ChaCha20Group {
   const u8* in[L];   // 64 bytes
   u8* out[L];        // equals `in` or does not overlap it
 
+  /// Items are put long before their turn, so their text is on its way from memory by then.
   template <class Row>
   MEGASEAL_INLINE void put(u32 i, const Row& row, const u8* k, const u8* from, u8* to) {
     row.store(rows + 4 * i);
     key[i] = k, in[i] = from, out[i] = to;
+    __builtin_prefetch(from);
+    __builtin_prefetch(to, 1);
   }
 };
 
@@ -87,13 +90,10 @@ MEGASEAL_INLINE void chacha20_emit(u8* pad, const ChaCha20Words<W>& words) {
 #pragma GCC unroll 2
     for (int q = 0; q < 16 / L; q++) x[L * q + j].store_bytes(pad + 64 * j + 4 * L * q);
 }
-/// out = in xor key stream in every lane.
+/// out = in xor key stream in every lane; x, the key stream's words, is used up.
 template <class W>
-MEGASEAL_INLINE void chacha20_emit_xor(const ChaCha20Group<W>& items, const ChaCha20Words<W>& words) {
+MEGASEAL_INLINE void chacha20_emit_xor(const ChaCha20Group<W>& items, W (&x)[16]) {
   constexpr int L = W::lanes;
-  W x[16];
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) x[i] = W::load(words.w[i]);
   chacha20_to_bytes(x);
 #pragma GCC unroll 16
   for (int j = 0; j < L; j++) {
@@ -104,6 +104,13 @@ MEGASEAL_INLINE void chacha20_emit_xor(const ChaCha20Group<W>& items, const ChaC
       (x[L * q + j] ^ W::load_bytes(items.in[item] + at)).store_bytes(items.out[item] + at);
     }
   }
+}
+template <class W>
+MEGASEAL_INLINE void chacha20_emit_xor(const ChaCha20Group<W>& items, const ChaCha20Words<W>& words) {
+  W x[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) x[i] = W::load(words.w[i]);
+  chacha20_emit_xor(items, x);
 }
 
 // ---- Output and set-up in slices, from memory to memory, to be woven into the rounds of another group ----
@@ -201,7 +208,7 @@ MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
   struct Pair {
     ChaCha20Group<W> group[2];
   } pairs[3];
-  ChaCha20Words<W> words[2][2], out[2];
+  ChaCha20Words<W> words[2][2], out;
   Pair *now = pairs, *next = pairs + 1, *behind = pairs + 2;
   ChaCha20Words<W>(*initial)[2] = words, (*next_initial)[2] = words + 1;
   /// Finds the items of a pair, one a turn.
@@ -220,6 +227,11 @@ MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
     if (groups > 0) chacha20_lanes_of_items(in[0], p.group[0]);
     if (groups > 1) chacha20_lanes_of_items(in[1], p.group[1]);
   };
+  const auto end = [](W(&x)[16], const ChaCha20Words<W>& in) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+      x[i] = wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load(in.w[i]));
+  };
   for (u32 i = 0; i < items(num); i++) source.next(now->group[i / L], i % L);
   for (u32 i = 0; i < items(num < 2 ? 0 : num - 2); i++) source.next(next->group[i / L], i % L);
   set_up(*initial, *now, num);
@@ -233,13 +245,10 @@ MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
       y[i] = i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[1].w[i]);
     }
     chacha20_rounds_pair(x, y, finder);
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) {
-      wrap_add(x[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[0].w[i])).store(out[0].w[i]);
-      wrap_add(y[i], i < 4 ? W::splat(chacha20_constant(i)) : W::load((*initial)[1].w[i])).store(out[1].w[i]);
-    }
-    chacha20_emit_xor(now->group[0], out[0]);
-    chacha20_emit_xor(now->group[1], out[1]);
+    end(x, (*initial)[0]);
+    chacha20_emit_xor(now->group[0], x);
+    end(y, (*initial)[1]);
+    chacha20_emit_xor(now->group[1], y);
     Pair* const done = now;
     now = next, next = behind, behind = done;
     auto* const used = initial;
@@ -247,8 +256,8 @@ MEGASEAL_INLINE void chacha20_packed_pairs(Source& source, u32 num) {
   }
   if (num != 0) {
     NoSide none;
-    chacha20_block_lanes(out[0], (*initial)[0], none);
-    chacha20_emit_xor(now->group[0], out[0]);
+    chacha20_block_lanes(out, (*initial)[0], none);
+    chacha20_emit_xor(now->group[0], out);
   }
 }
 
