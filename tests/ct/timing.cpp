@@ -2,18 +2,14 @@
 // fixed set of secrets or with fresh random ones, as a coin decides, and Welch's t-test says whether the two classes' times
 // have the same mean.
 //
-//   timing BACKEND          fails where a case differs in three runs, one after the other, and again in most further processes
-//   timing planted          a leak planted on purpose must be found, and none where both classes are random
-//   timing BACKEND CASE F   what the further processes do: one case, by number, in three runs; F is the kind of the fixed
-//                           secrets, or `none`. Exits with 3 where it differs
+//   timing BACKEND     fails where a case differs in three runs, one after the other
+//   timing --planted   a leak planted on purpose must be found, and none where both classes are random
+//
 // README.md says what this shows, and what not.
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <random>
@@ -33,7 +29,6 @@ namespace {
 constexpr double is_leak = 10;
 constexpr size_t min_measurements = 600, max_measurements = 20000;
 constexpr double seconds_per_case = 2;
-constexpr int num_processes = 4, num_that_differ = 3;  // after the first
 
 uint64_t now() {
   unsigned low, high;
@@ -95,28 +90,20 @@ Verdict judge(std::vector<Measurement> measurements) {
   return out;
 }
 
-/// One of the two classes has secrets of this kind; with `none`, both are random.
-struct Fixed {
-  const char* name;
-  unsigned kind;
-  bool is_none;
-};
-constexpr Fixed zeros{"0", 0, false}, one_secret{"2", 2, false}, none{"none", 0, true};
-
 struct Run {
   unsigned kind;  // of secrets
   bool is_random;
 };
 
 /// The coins are tossed beforehand: a jump on one would leave its mark in the predictors, and so in the times of its class.
-/// Kinds 0 and 1 are the extremes, all bits clear and all set.
-std::vector<Run> toss(const Fixed& fixed, unsigned seed) {
+/// Kinds 0 and 1 are the extremes, all bits clear and all set; with `both_random`, neither class is fixed.
+std::vector<Run> toss(unsigned fixed_kind, bool both_random, unsigned seed) {
   std::mt19937 random(seed);
   std::vector<Run> out(max_measurements);
   for (Run& run : out) {
     run.is_random = random() & 1;
     const unsigned fresh = 4 + random() % 1000000;
-    run.kind = run.is_random || fixed.is_none ? fresh : fixed.kind;
+    run.kind = run.is_random || both_random ? fresh : fixed_kind;
   }
   return out;
 }
@@ -138,92 +125,51 @@ Verdict measure(const Case& c, const std::vector<Run>& runs) {
 }
 
 /// What noise makes once it does not make thrice, each time in the same direction.
-bool leaks_here(const Case& c, const Fixed& fixed, Verdict* first) {
-  *first = measure(c, toss(fixed, 1));
+bool leaks(const Case& c, unsigned fixed_kind, bool both_random, Verdict* first) {
+  *first = measure(c, toss(fixed_kind, both_random, 1));
   Verdict again = *first;
   for (unsigned seed = 2; fabs(again.t) >= is_leak && again.t * first->t > 0; seed++) {
     if (seed == 4) return true;
-    again = measure(c, toss(fixed, seed));
+    again = measure(c, toss(fixed_kind, both_random, seed));
   }
   return false;
 }
 
-enum ExitStatus { exit_no_leak = 0, exit_failed = 1, exit_usage = 2, exit_differs = 3 };
-
-/// What a processor guesses from addresses comes out otherwise where stack, heap and code lie elsewhere, in the other
-/// direction at times; what the code does is the same in every process. How many further processes see a difference.
-int num_elsewhere(const char* table, size_t index, const Fixed& fixed) {
-  const std::string number = std::to_string(index);
-  int out = 0;
-  for (int i = 0; i < num_processes; i++) {
-    fflush(stdout);
-    const pid_t child = fork();
-    if (child == 0) {
-      execl("/proc/self/exe", "timing", table, number.c_str(), fixed.name, nullptr);
-      _exit(exit_failed);
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
-        (WEXITSTATUS(status) != exit_differs && WEXITSTATUS(status) != exit_no_leak)) {
-      fprintf(stderr, "no further process could be had\n");
-      exit(exit_failed);
-    }
-    out += WEXITSTATUS(status) == exit_differs;
-  }
-  return out;
-}
-
-/// Prints what was found of one case.
-bool leaks(const char* table, const Case& c, size_t index, const Fixed& fixed) {
-  Verdict v;
-  const bool here = leaks_here(c, fixed, &v);
-  const int elsewhere = here ? num_elsewhere(table, index, fixed) : 0;
-  const char* classes = fixed.is_none ? "others both"
-                        : fixed.kind  ? "one secret and others"
-                                      : "zeros and others";
-  printf("%-40s %-22s t = %7.2f of %5zu runs, median %llu ticks", c.name.c_str(), classes, v.t, v.num,
-         static_cast<unsigned long long>(v.median));
-  if (here) printf(", and in %d of %d further processes", elsewhere, num_processes);
-  printf(elsewhere >= num_that_differ ? ": LEAKS\n" : "\n");
-  return elsewhere >= num_that_differ;
+void print(const Case& c, const char* classes, const Verdict& v, bool is_found) {
+  printf("%-40s %-22s t = %7.2f of %5zu runs, median %llu ticks%s\n", c.name.c_str(), classes, v.t, v.num,
+         static_cast<unsigned long long>(v.median), is_found ? ": LEAKS" : "");
 }
 
 int run(const KernelTable& table) {
-  const std::vector<Case> cases = cases_of(table);
   size_t num = 0, num_leaks = 0;
-  for (size_t i = 0; i < cases.size(); i++) {
-    if (!cases[i].is_brief) continue;
-    for (const Fixed& fixed : {zeros, one_secret}) {
-      num_leaks += leaks(table.name, cases[i], i, fixed);
-      num++;
+  for (const Case& c : cases_of(table)) {
+    if (!c.is_brief) continue;
+    for (unsigned kind : {0u, 2u}) {
+      Verdict v;
+      const bool found = leaks(c, kind, false, &v);
+      print(c, kind ? "one secret and others" : "zeros and others", v, found);
+      num++, num_leaks += found;
     }
   }
   printf("made %zu comparisons on %s, %zu leak\n", num, table.name, num_leaks);
-  return num == 0 || num_leaks != 0 ? exit_failed : exit_no_leak;
+  return num == 0 || num_leaks != 0;
 }
 
-int run_planted() {
-  const std::vector<Case> cases = cases_of(planted_table);
+int planted() {
   bool found = false, found_nothing = true;
-  for (size_t i = 0; i < cases.size(); i++) {
-    if (!cases[i].is_brief) continue;
-    found |= leaks("planted", cases[i], i, one_secret) && cases[i].name.starts_with("hchacha20");
-    found_nothing &= !leaks("planted", cases[i], i, none);
+  for (const Case& c : cases_of(planted_table)) {
+    if (!c.is_brief) continue;
+    Verdict v;
+    const bool leak = leaks(c, 2, false, &v);
+    print(c, "one secret and others", v, leak);
+    found |= leak && c.name.starts_with("hchacha20");
+    const bool leak_of_none = leaks(c, 2, true, &v);
+    print(c, "others both", v, leak_of_none);
+    found_nothing &= !leak_of_none;
   }
   printf("the planted branch %s; where there was nothing to find, %s\n",
          found ? "was found" : "was NOT FOUND", found_nothing ? "nothing was" : "something WAS");
-  return found && found_nothing ? exit_no_leak : exit_failed;
-}
-
-int run_one(const KernelTable& table, const char* index, const char* kind) {
-  const std::vector<Case> cases = cases_of(table);
-  const size_t i = strtoul(index, nullptr, 10);
-  for (const Fixed& fixed : {zeros, one_secret, none}) {
-    if (i >= cases.size() || strcmp(fixed.name, kind) != 0) continue;
-    Verdict v;
-    return leaks_here(cases[i], fixed, &v) ? exit_differs : exit_no_leak;
-  }
-  return exit_usage;
+  return !found || !found_nothing;
 }
 
 /// The instruction sets that a backend is compiled for.
@@ -247,22 +193,18 @@ bool runs_here(const char* name) {
 int main(int argc, char** argv) {
   using namespace megaseal;
   setvbuf(stdout, nullptr, _IOLBF, 0);
+  if (argc == 2 && strcmp(argv[1], "--planted") == 0) return ct::planted();
   const KernelTable* tables[] = {
 #define X(backend) &backend##_table,
       MEGASEAL_CT_BACKENDS
 #undef X
   };
-  const bool is_one = argc == 4;
-  if (argc == 2 || is_one) {
-    if (strcmp(argv[1], "planted") == 0)
-      return is_one ? ct::run_one(ct::planted_table, argv[2], argv[3]) : ct::run_planted();
-    for (const KernelTable* table : tables) {
-      if (strcmp(table->name, argv[1]) != 0) continue;
-      if (ct::runs_here(table->name)) return is_one ? ct::run_one(*table, argv[2], argv[3]) : ct::run(*table);
-      printf("skipped: %s cannot run here\n", table->name);
-      return 77;
-    }
+  for (const KernelTable* table : tables) {
+    if (argc != 2 || strcmp(table->name, argv[1]) != 0) continue;
+    if (ct::runs_here(table->name)) return ct::run(*table);
+    printf("skipped: %s cannot run here\n", table->name);
+    return 77;
   }
-  fprintf(stderr, "usage: timing BACKEND | planted | BACKEND CASE 0|2|none\n");
-  return ct::exit_usage;
+  fprintf(stderr, "usage: timing BACKEND | --planted\n");
+  return 2;
 }
