@@ -88,6 +88,42 @@ MEGASEAL_INLINE void stay_in_memory(T& x) {
 #endif
 }
 
+/// Waits until all that was loaded so far is known to be what memory held, the two addresses included, which are in
+/// registers from here on. Until then a processor may go on with a guess, and use as an address what a store of a secret has
+/// just left (tests/ct/README.md, "Speculation").
+template <class T, class U>
+MEGASEAL_INLINE void settle(T*& p, U*& q) {
+#if defined(__x86_64__) && !defined(__CUDA_ARCH__)
+  __asm__ volatile("lfence" : "+r"(p), "+r"(q) : : "memory");
+#endif
+}
+/// The same, for registers that a function has restored before it returned.
+MEGASEAL_INLINE void settle() {
+#if defined(__x86_64__) && !defined(__CUDA_ARCH__)
+  __asm__ volatile("lfence" : : : "memory");
+#endif
+}
+
+/// Keeps an address in a vector register while secrets take all general ones, so that nothing has to be settled afterwards.
+template <class T>
+class SetAside {
+ public:
+  MEGASEAL_INLINE explicit SetAside(T* p) : p_(reinterpret_cast<u64>(p)) { hide(p_); }
+  MEGASEAL_INLINE T* take_back() const {
+    u64 p = p_;
+    hide(p);
+    return reinterpret_cast<T*>(p);
+  }
+
+ private:
+  static MEGASEAL_INLINE void hide(u64& p) {
+#if defined(__x86_64__) && !defined(__CUDA_ARCH__)
+    __asm__("" : "+x"(p));
+#endif
+  }
+  u64 p_;
+};
+
 /// Whether `x`, computed from secrets, is zero, made public: callers may branch on the answer. No other jump may depend on
 /// a secret, which tests/ct checks in the binary: the address of each jump made here is noted in the object's section
 /// `megaseal_public`, which takes no room in memory.

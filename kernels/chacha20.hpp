@@ -152,9 +152,12 @@ MEGASEAL_NOINLINE void chacha20_block_alone(u8* out, const ChaCha20State& state,
   static_assert(O::lanes == 1);
   O x[16];
   chacha20_lanes_of_one(x, state, counter);
+  const SetAside<u8> to(out);
+  const SetAside<const ChaCha20State> from(&state);
   chacha20_rounds(x);
-  for (int i = 0; i < 16; i++)
-    wrap_add(x[i], O::splat(i == 12 ? counter : state.w[i])).store_bytes(out + 4 * i);
+  out = to.take_back();
+  const u32* w = from.take_back()->w;
+  for (int i = 0; i < 16; i++) wrap_add(x[i], O::splat(i == 12 ? counter : w[i])).store_bytes(out + 4 * i);
 }
 
 /// HChaCha20 of one message: the rounds over constants, key and 16 bytes of nonce; the first and last row are the subkey,

@@ -56,6 +56,19 @@ MEGASEAL_INLINE void hmac_common(typename Hash::State& out, const HmacKey<Hash>&
   hmac_outer(out, key, block);
 }
 
+/// The same Hash for messages of any length, which take more addresses than there are registers: those that wait on the
+/// stack meanwhile are settled before a compression works at them and after it.
+template <class Hash>
+struct Sha256Settled : Hash {
+  static MEGASEAL_INLINE void compress(typename Hash::State& s, const typename Hash::Block& block) {
+    typename Hash::State* to = &s;
+    const typename Hash::Block* from = &block;
+    settle(to, from);
+    Hash::compress(*to, *from);
+    settle();
+  }
+};
+
 /// PRK = HMAC(salt, ikm) (RFC 5869 §2.2) of `num` <= lanes items. A salt above 64 bytes is hashed first (RFC
 /// 2104 §2); an empty one is a key of zeros, which is what padding makes of it.
 template <class Hash>
@@ -144,14 +157,16 @@ MEGASEAL_NOINLINE void hkdf_expand_lanes(const HkdfExpandItem* items, u32 num) {
 template <class Groups>
 MEGASEAL_INLINE void hkdf_extract_tile(const HkdfExtractTile& tile) {
   Groups::each(
-      tile.num, [&]<class Hash>(u32 first, u32 count)
-                    __attribute__((always_inline)) { hkdf_extract_lanes<Hash>(tile.items + first, count); });
+      tile.num, [&]<class Hash>(u32 first, u32 count) __attribute__((always_inline)) {
+        hkdf_extract_lanes<Sha256Settled<Hash>>(tile.items + first, count);
+      });
 }
 template <class Groups>
 MEGASEAL_INLINE void hkdf_expand_tile(const HkdfExpandTile& tile) {
   Groups::each(
-      tile.num, [&]<class Hash>(u32 first, u32 count)
-                    __attribute__((always_inline)) { hkdf_expand_lanes<Hash>(tile.items + first, count); });
+      tile.num, [&]<class Hash>(u32 first, u32 count) __attribute__((always_inline)) {
+        hkdf_expand_lanes<Sha256Settled<Hash>>(tile.items + first, count);
+      });
 }
 
 MEGASEAL_KERNELS_END
