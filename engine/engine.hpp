@@ -13,6 +13,7 @@
 #include "engine/plan.hpp"
 #include "engine/prepared_cache.hpp"
 #include "engine/scheduler.hpp"
+#include "engine/secret_memory.hpp"
 #include "engine/workspace.hpp"
 #include "megaseal/megaseal.h"
 
@@ -60,6 +61,12 @@ struct TileRange {
 /// Whether the tiles of a call put secrets into their workspaces: wiping them takes a tenth of the time of short messages.
 enum class Scratch { secret, unused };
 
+/// After a tile of `num` items, on the thread that did it.
+inline void wipe_after(Workspace& workspace, Scratch scratch, uint32_t num) {
+  if (scratch == Scratch::secret) workspace.wipe_tile(num);
+  wipe_vector_registers();
+}
+
 /// Items [front, back) of a batch that nobody has taken yet: a device's tiles are taken from the front, the CPU's from the
 /// back, so that each may go at its own pace until they meet.
 class Rest {
@@ -103,7 +110,7 @@ bool run_tiles_beside(size_t* out_failed, megaseal_engine* engine, uint32_t num_
   const auto run = [&](WorkspaceLease& lease, uint32_t tile_items, TileRange range) {
     Workspace& workspace = lease.get();
     const size_t bad = work(workspace, range);
-    if (scratch == Scratch::secret) workspace.wipe_tile(std::min(range.size(), tile_items));
+    wipe_after(workspace, scratch, std::min(range.size(), tile_items));
     lease.put_back(workspace);
     if (bad) failed.fetch_add(bad, std::memory_order_relaxed);
   };
@@ -147,7 +154,7 @@ size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes
     // A message alone, or a handful: on the caller's thread, with nothing between it and the kernels.
     const WorkspacePool::Handle w = engine->workspaces.take(text_len);
     const size_t bad = work(*w, TileRange{0, num_items, 0});
-    if (scratch == Scratch::secret) w->wipe_tile(std::min(num_items, d.tile_items));
+    wipe_after(*w, scratch, std::min(num_items, d.tile_items));
     return bad;
   }
   WorkspaceLease lease(engine->workspaces, std::min(plan.num_tiles, engine->scheduler->num_threads()),
@@ -158,7 +165,7 @@ size_t run_tiles(megaseal_engine* engine, uint32_t num_items, uint64_t num_bytes
     const uint32_t end = num_items - begin < plan.tile ? num_items : begin + plan.tile;
     Workspace& workspace = lease.get();
     const size_t bad = work(workspace, TileRange{begin, end, number});
-    if (scratch == Scratch::secret) workspace.wipe_tile(std::min(end - begin, d.tile_items));
+    wipe_after(workspace, scratch, std::min(end - begin, d.tile_items));
     lease.put_back(workspace);
     if (bad) failed.fetch_add(bad, std::memory_order_relaxed);
   });

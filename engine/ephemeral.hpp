@@ -17,7 +17,10 @@ class Ephemerals {
  public:
   /// `fixed`: 32 bytes per item of the batch, or null.
   explicit Ephemerals(const uint8_t* fixed) : fixed_(fixed) {}
-  ~Ephemerals() { wipe(seed_, sizeof seed_); }
+  ~Ephemerals() {
+    wipe(seed_, sizeof seed_);
+    wipe_vector_registers();
+  }
   Ephemerals(const Ephemerals&) = delete;
   Ephemerals& operator=(const Ephemerals&) = delete;
 

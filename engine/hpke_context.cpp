@@ -73,7 +73,7 @@ megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
                                     .exporters = context->secrets->exporter};
     d.hash(schedule);
   }
-  w.wipe_tile(1);
+  wipe_after(w, Scratch::secret, 1);
   return low_order ? MEGASEAL_ERROR_KEY_LOW_ORDER : MEGASEAL_ERROR_NONE;
 }
 

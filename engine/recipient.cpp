@@ -25,6 +25,7 @@ megaseal_error adopt(megaseal_secret_key** out_key, std::unique_ptr<uint8_t, Giv
                         .out = key->public_key,
                         .status = nullptr};
   dispatch->x25519_public(&tile);
+  wipe_vector_registers();
   key->secret = slot.release();
   *out_key = key.release();
   return MEGASEAL_ERROR_NONE;

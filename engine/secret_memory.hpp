@@ -15,6 +15,11 @@ inline void wipe(void* p, size_t n) {
   __asm__ volatile("" : : "r"(p) : "memory");
 }
 
+/// Zeros in the vector registers that a function need not preserve, where copies of secrets stay behind: the C library's
+/// memcpy takes ones that kernels do not use. They would get into memory when a thread waits, is interrupted by a signal, or
+/// first calls a function of another library.
+void wipe_vector_registers();
+
 /// Whole pages between two guard pages, excluded from core dumps. Move-only; wiped and unmapped on
 /// destruction.
 class SecretPages {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "engine/secret_memory.hpp"
+
 namespace megaseal {
 namespace {
 
@@ -87,12 +89,18 @@ void derive_boxes(const Dispatch& d, Workspace& w, const SealedBoxTile& t) {
   }
 }
 
-// XSalsa20-Poly1305 is libsodium's: an old format that is read more than written.
+// XSalsa20-Poly1305 is libsodium's: an old format that is read more than written. Its functions leave key stream and text
+// on the stack; the frames that they had are overwritten.
+[[gnu::noinline]] void wipe_dead_frames() {
+  uint8_t dead[8192];
+  wipe(dead, sizeof dead);
+}
 void salsa_seal(const AeadTile& tile) {
   for (uint32_t k = 0; k < tile.num; k++) {
     const AeadItem& i = tile.items[k];
     crypto_secretbox_detached(i.out, i.tag, i.in, i.len, i.nonce, i.key);
   }
+  wipe_dead_frames();
 }
 void salsa_open(const AeadTile& tile) {
   for (uint32_t k = 0; k < tile.num; k++) {
@@ -100,6 +108,7 @@ void salsa_open(const AeadTile& tile) {
     if (crypto_secretbox_open_detached(i.out, i.in, i.tag, i.len, i.nonce, i.key) != 0)
       tile.status[k] = uint8_t(ItemStatus::auth_failed);
   }
+  wipe_dead_frames();
 }
 
 // Items [from, from + num), their ephemeral secrets made if that was left to whoever does the tile.

@@ -1,314 +1,213 @@
 // What batch calls leave behind in the whole process: after they succeeded, failed or were cut short, no writable memory
-// (heap, stacks of all threads, the engine's scratch) and no register of a waiting worker holds anything of the ephemeral
-// secrets, shared secrets, keys, base nonces, exporter secrets, exports, key streams or plaintexts.
-//
-// What is looked for is never in this process in the clear: a child computes it and sends it under a mask.
-#include <dirent.h>
-#include <signal.h>
+// (heap, stacks of all threads, the engine's scratch) and no register of a waiting worker holds anything of the recipient's
+// secret key, PSKs, ephemeral secrets, shared secrets, keys, base nonces, exporter secrets, exports, key streams or
+// plaintexts.
 #include <sodium.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <ucontext.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cinttypes>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 
 #include "tests/allocation/own_malloc.hpp"
+#include "tests/allocation/search.hpp"
 #include "tests/support/handles.hpp"
 #include "tests/support/reference.hpp"
 
 namespace megaseal::test {
 namespace {
 
-constexpr size_t num = 300, text_len = 100;
-constexpr uint64_t mask = 0x5b2f91c7d3a6e84d;
+constexpr size_t num = 300, max_text_len = 4096, max_overhead = 48;
 
-enum class Kind { sealedbox, hpke, context, chacha20poly1305, xchacha20poly1305 };
+enum class Kind {
+  sealedbox,
+  salsa_box,
+  hpke,
+  hpke_psk,
+  context,
+  x25519,
+  chacha20poly1305,
+  xchacha20poly1305
+};
 constexpr bool is_aead(Kind kind) { return kind >= Kind::chacha20poly1305; }
-constexpr size_t overhead(Kind kind) { return kind <= Kind::hpke ? 48 : 16; }
+/// What is but enciphered goes so fast that short texts would never be worth a worker's waking.
+constexpr size_t text_len(Kind kind) { return is_aead(kind) || kind == Kind::context ? max_text_len : 100; }
+constexpr size_t overhead(Kind kind) { return kind <= Kind::hpke_psk ? 48 : 16; }
 
 /// What the batches are made of, in memory that is no one else's; secrets of it are wiped before the search. `secrets`
 /// are the ephemeral ones, the AEADs' keys, and first of them the one that a context's sender draws.
-uint8_t secrets[32 * num], texts[text_len * num], exports[32 * num];
-uint8_t nonces[24 * num], enc[32], sealed[(text_len + 48) * num], opened[text_len * num];
+uint8_t recipient_secret[32], psk_bytes[32], secrets[32 * num], texts[max_text_len * num], exports[32 * num];
+uint8_t nonces[24 * num], points[32 * num], shared[32 * num], enc[32];
+uint8_t sealed[(max_text_len + max_overhead) * num], opened[max_text_len * num];
+const Bytes info = {'i', 'n', 'f', 'o'}, psk_id = {'n', 'a', 'm', 'e'}, exporter_context = {'e', 'x', 'p'};
 
 void draw_inputs() {
   Random random(20260101);
+  random.fill(recipient_secret);
+  random.fill(psk_bytes);
   random.fill(secrets);
   random.fill(texts);
   random.fill(nonces);
+  random.fill(points);
 }
 
-// ---- The search ----
-
-/// Eight bytes of a secret, masked; whose they are.
-struct Needle {
-  uint64_t masked;
-  uint32_t piece;
-};
-enum Piece : uint32_t {
-  ephemeral_secret,
-  shared_secret,
-  message_key,
-  subkey,
-  base_nonce,
-  exporter_secret,
-  exported,
-  key_stream,
-  plaintext
-};
-const char* const pieces[] = {"ephemeral secret", "shared secret", "key",        "subkey",   "base nonce",
-                              "exporter secret",  "exported one",  "key stream", "plaintext"};
-
-class Needles {
- public:
-  void add(uint64_t masked, uint32_t piece) {
-    if ((masked ^ mask) == 0) return;
-    maybe_[slot(masked)] = true;
-    all_.push_back({masked, piece});
-  }
-  void finish() {
-    std::sort(all_.begin(), all_.end(), [](const Needle& a, const Needle& b) { return a.masked < b.masked; });
-  }
-  size_t size() const { return all_.size(); }
-  /// The piece that these eight bytes belong to, or -1. Safe in a signal handler.
-  int find(const uint8_t* p) const {
-    uint64_t word;
-    std::memcpy(&word, p, 8);
-    word ^= mask;
-    if (!maybe_[slot(word)]) return -1;
-    const auto it = std::lower_bound(all_.begin(), all_.end(), word,
-                                     [](const Needle& a, uint64_t w) { return a.masked < w; });
-    return it != all_.end() && it->masked == word ? int(it->piece) : -1;
-  }
-
- private:
-  static constexpr int bits = 22;
-  static size_t slot(uint64_t word) { return size_t(word * 0x9e3779b97f4a7c15 >> (64 - bits)); }
-  std::vector<bool> maybe_ = std::vector<bool>(size_t(1) << bits);
-  std::vector<Needle> all_;
-};
+/// The test's own secrets.
+void wipe_own() {
+  sodium_memzero(recipient_secret, sizeof recipient_secret);
+  sodium_memzero(psk_bytes, sizeof psk_bytes);
+  sodium_memzero(secrets, sizeof secrets);
+  sodium_memzero(texts, sizeof texts);
+  sodium_memzero(exports, sizeof exports);
+  sodium_memzero(shared, sizeof shared);
+  sodium_memzero(opened, sizeof opened);
+}
 
 Bytes bytes_at(const uint8_t* p, size_t n) { return Bytes(p, p + n); }
 
-/// In a child: everything that sealing these texts with these secrets computes.
-void send_needles(int to, const Bytes& recipient, Kind kind) {
-  FILE* const out = fdopen(to, "w");
-  const auto send = [&](Piece piece, const Bytes& secret) {
-    for (size_t i = 0; i + 8 <= secret.size(); i += 8) {
-      Needle needle{0, piece};
-      std::memcpy(&needle.masked, &secret[i], 8);
-      needle.masked ^= mask;
-      fwrite(&needle, sizeof needle, 1, out);
-    }
-  };
-  const auto send_stream = [&](const Bytes& key, const Bytes& nonce) {
-    send(key_stream, reference::chacha20_stream(key, nonce, 0, 64 + text_len));
-  };
-  const auto send_xchacha = [&](const Bytes& key, const Bytes& nonce) {
-    Bytes sub(32), rest(4);
-    crypto_core_hchacha20(sub.data(), nonce.data(), key.data(), nullptr);
-    rest.insert(rest.end(), nonce.begin() + 16, nonce.end());
-    send(message_key, key), send(subkey, sub), send_stream(sub, rest);
-  };
-  reference::HpkeKeys keys;
-  for (size_t i = 0; i < num; i++) {
-    const Bytes secret = bytes_at(secrets + 32 * i, 32);
-    send(plaintext, bytes_at(texts + text_len * i, text_len));
-    if (is_aead(kind)) {
-      const Bytes nonce = bytes_at(nonces + 24 * i, 24);
-      if (kind == Kind::xchacha20poly1305)
-        send_xchacha(secret, nonce);
-      else
-        send(message_key, secret), send_stream(secret, Bytes(nonce.begin(), nonce.begin() + 12));
-      continue;
-    }
-    if (i == 0 || kind != Kind::context) {
-      const Bytes dh = reference::x25519(secret, recipient);
-      send(ephemeral_secret, secret), send(shared_secret, dh);
-      if (kind == Kind::sealedbox) {  // as crypto_box_curve25519xchacha20poly1305_seal does it
-        const Bytes zeros(16);
-        Bytes key(32), both = reference::x25519_public(secret), nonce(24);
-        crypto_core_hchacha20(key.data(), zeros.data(), dh.data(), nullptr);
-        both.insert(both.end(), recipient.begin(), recipient.end());
-        crypto_generichash(nonce.data(), 24, both.data(), 64, nullptr, 0);
-        send_xchacha(key, nonce);
-        continue;
-      }
-      keys = reference::hpke_schedule({}, dh, reference::x25519_public(secret), recipient);
-      send(message_key, keys.key), send(base_nonce, keys.base_nonce);
-      send(exporter_secret, keys.exporter_secret);
-    }
-    send_stream(keys.key, kind == Kind::context ? reference::hpke_nonce(keys, i) : keys.base_nonce);
-    if (kind == Kind::context)
-      send(exported, reference::hpke_export(keys, bytes_at(nonces + 24 * i, 24), 32));
-  }
-  fclose(out);
+// ---- What is sought: everything that the batches compute, in a child ----
+
+void send_chacha(NeedleWriter& out, Kind kind, const Bytes& key, const Bytes& nonce) {
+  out.send_ends(key_stream, reference::chacha20_stream(key, nonce, 0, 64 + text_len(kind)));
 }
 
-Needles needles_for(const Bytes& recipient, Kind kind) {
-  int ends[2];
-  EXPECT_EQ(pipe(ends), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    close(ends[0]);
+void send_xchacha(NeedleWriter& out, Kind kind, const Bytes& key, const Bytes& nonce) {
+  Bytes sub(32), rest(4);
+  crypto_core_hchacha20(sub.data(), nonce.data(), key.data(), nullptr);
+  rest.insert(rest.end(), nonce.begin() + 16, nonce.end());
+  out.send(message_key, key), out.send(subkey, sub);
+  send_chacha(out, kind, sub, rest);
+}
+
+/// As crypto_box_curve25519xchacha20poly1305_seal does it, or crypto_box_seal.
+void send_box(NeedleWriter& out, Kind kind, const Bytes& secret, const Bytes& dh, const Bytes& recipient) {
+  const Bytes zeros(16);
+  Bytes key(32), both = reference::x25519_public(secret), nonce(24);
+  both.insert(both.end(), recipient.begin(), recipient.end());
+  crypto_generichash(nonce.data(), 24, both.data(), 64, nullptr, 0);
+  if (kind == Kind::sealedbox) {
+    crypto_core_hchacha20(key.data(), zeros.data(), dh.data(), nullptr);
+    return send_xchacha(out, kind, key, nonce);
+  }
+  Bytes sub(32), stream(64 + text_len(kind));
+  crypto_core_hsalsa20(key.data(), zeros.data(), dh.data(), nullptr);
+  crypto_core_hsalsa20(sub.data(), nonce.data(), key.data(), nullptr);
+  crypto_stream_xsalsa20(stream.data(), stream.size(), nonce.data(), key.data());
+  out.send(message_key, key), out.send(subkey, sub), out.send_ends(key_stream, stream);
+}
+
+void send_item(NeedleWriter& out, Kind kind, size_t i, const Bytes& recipient, reference::HpkeKeys& keys) {
+  const Bytes secret = bytes_at(secrets + 32 * i, 32), nonce = bytes_at(nonces + 24 * i, 24);
+  if (kind == Kind::x25519) {
+    out.send(ephemeral_secret, secret);
+    out.send(shared_secret, reference::x25519(secret, recipient));
+    out.send(shared_secret, reference::x25519(secret, bytes_at(points + 32 * i, 32)));
+    return;
+  }
+  out.send_ends(plaintext, bytes_at(texts + text_len(kind) * i, text_len(kind)));
+  if (kind == Kind::xchacha20poly1305) return send_xchacha(out, kind, secret, nonce);
+  if (kind == Kind::chacha20poly1305) {
+    out.send(message_key, secret);
+    return send_chacha(out, kind, secret, Bytes(nonce.begin(), nonce.begin() + 12));
+  }
+  if (i == 0 || kind != Kind::context) {
+    const Bytes dh = reference::x25519(secret, recipient);
+    out.send(ephemeral_secret, secret), out.send(shared_secret, dh);
+    if (kind <= Kind::salsa_box) return send_box(out, kind, secret, dh, recipient);
+    reference::HpkeParams params;
+    if (kind == Kind::hpke_psk) params = {info, bytes_at(psk_bytes, 32), psk_id};
+    keys = reference::hpke_schedule(params, dh, reference::x25519_public(secret), recipient);
+    out.send(message_key, keys.key), out.send(base_nonce, keys.base_nonce);
+    out.send(exporter_secret, keys.exporter_secret);
+  }
+  send_chacha(out, kind, keys.key, kind == Kind::context ? reference::hpke_nonce(keys, i) : keys.base_nonce);
+  if (kind == Kind::context) out.send(exported, reference::hpke_export(keys, nonce, 32));
+  if (kind == Kind::hpke_psk) out.send(exported, reference::hpke_export(keys, exporter_context, 32));
+}
+
+Needles needles_for(Kind kind) {
+  return needles_of([kind](NeedleWriter& out) {
     draw_inputs();
-    send_needles(ends[1], recipient, kind);
-    _exit(0);
-  }
-  close(ends[1]);
-  Needles out;
-  FILE* const in = fdopen(ends[0], "r");
-  for (Needle needle; fread(&needle, sizeof needle, 1, in) == 1;) out.add(needle.masked, needle.piece);
-  fclose(in);
-  waitpid(child, nullptr, 0);
-  out.finish();
-  return out;
+    Bytes secret = bytes_at(recipient_secret, 32);
+    const Bytes recipient = reference::x25519_public(secret);
+    out.send(secret_key, secret);
+    secret[0] &= 0xf8, secret[31] = uint8_t((secret[31] & 0x7f) | 0x40);  // as X25519 uses it
+    out.send(secret_key, secret);
+    if (kind == Kind::hpke_psk) out.send(psk, bytes_at(psk_bytes, 32));
+    out.next_item();
+    reference::HpkeKeys keys;
+    for (size_t i = 0; i < num; i++) send_item(out, kind, i, recipient, keys), out.next_item();
+  });
 }
 
-struct Region {
-  uintptr_t begin, end;
-  char name[64];
-};
-
-std::vector<Region> writable_memory() {
-  std::vector<Region> out;
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);) {
-    Region region{};
-    char permissions[5];
-    if (sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %*s %63[^\n]", &region.begin, &region.end,
-               permissions, region.name) >= 3 &&
-        permissions[0] == 'r' && permissions[1] == 'w')
-      out.push_back(region);
-  }
-  return out;
-}
-
-/// What is found in all of the process's writable memory.
-std::vector<std::string> search_memory(const Needles& needles) {
-  std::vector<std::string> found;
-  for (const Region& region : writable_memory())
-    for (uintptr_t p = region.begin; p + 8 <= region.end; p++)
-      if (const int piece = needles.find(reinterpret_cast<const uint8_t*>(p)); piece >= 0) {
-        found.push_back(std::string(pieces[piece]) + " in " +
-                        (region.name[0] ? region.name : "anonymous memory"));
-        if (found.size() > 10) return found;
-      }
-  return found;
-}
-
-// ---- Registers of the workers ----
-
-const Needles* sought;
-std::atomic<int> num_answered, in_registers;
-
-/// The kernel has laid all of the thread's registers out before this runs.
-void look_at_registers(int, siginfo_t*, void* context) {
-  const auto* const uc = static_cast<const ucontext_t*>(context);
-  const auto search = [](const void* p, size_t n) {
-    for (size_t i = 0; i + 8 <= n; i += 4)
-      if (sought->find(static_cast<const uint8_t*>(p) + i) >= 0) in_registers++;
-  };
-  search(uc->uc_mcontext.gregs, sizeof uc->uc_mcontext.gregs);
-  if (const auto* const vectors = reinterpret_cast<const uint8_t*>(uc->uc_mcontext.fpregs)) {
-    // The size of the extended state stands in bytes that the format leaves to software (struct _fpx_sw_bytes).
-    uint32_t magic, size;
-    std::memcpy(&magic, vectors + 464, 4), std::memcpy(&size, vectors + 480, 4);
-    search(vectors, magic == 0x46505853 ? size : 512);
-  }
-  num_answered++;
-}
-
-/// How many pieces are found there; -1 where there are no workers.
-int search_registers_of_others(const Needles& needles) {
-  sought = &needles;
-  num_answered = 0, in_registers = 0;
-  struct sigaction action = {};
-  action.sa_sigaction = look_at_registers;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigaction(SIGUSR2, &action, nullptr);
-  int num_asked = 0;
-  DIR* const tasks = opendir("/proc/self/task");
-  while (const dirent* const entry = readdir(tasks)) {
-    const pid_t tid = pid_t(std::atoi(entry->d_name));
-    if (tid == 0 || tid == gettid()) continue;
-    num_asked += syscall(SYS_tgkill, getpid(), tid, SIGUSR2) == 0;
-  }
-  closedir(tasks);
-  for (int i = 0; i < 5000 && num_answered < num_asked; i++) usleep(1000);
-  EXPECT_EQ(num_answered, num_asked);
-  return num_asked == 0 ? -1 : int(in_registers);
-}
-
-/// The test's own traces: what it drew, and what drawing left on the stack.
-__attribute__((noinline)) void wipe_own() {
-  uint8_t below[64 * 1024];
-  sodium_memzero(below, sizeof below);
-  sodium_memzero(secrets, sizeof secrets);
-  sodium_memzero(texts, sizeof texts);
-  sodium_memzero(opened, sizeof opened);
-  sodium_memzero(exports, sizeof exports);
-}
-
-/// What the texts are enciphered with is among what is sought. A child looks, whose own traces end with it.
-bool streams_are_sought(const Needles& needles, Kind kind) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const size_t at = kind == Kind::sealedbox ? 48 : kind == Kind::hpke ? 32 : 0;
-    size_t num_sought = 0;
-    for (size_t i = 0; i < num; i++) {
-      uint8_t word[8];
-      for (size_t b = 0; b < 8; b++)
-        word[b] = texts[text_len * i + b] ^ sealed[(text_len + overhead(kind)) * i + at + b];
-      num_sought += needles.find(word) == key_stream;
-    }
-    _exit(num_sought != num);
-  }
-  int status = -1;
-  return waitpid(child, &status, 0) == child && status == 0;
-}
-
-void expect_nothing_left(const Needles& needles, const char* after, bool has_workers = true) {
-  wipe_own();
-  const std::vector<std::string> found = search_memory(needles);
-  EXPECT_TRUE(found.empty()) << after << ": " << found.size() << " pieces, the first a piece of the "
-                             << found[0];
-  const int in_their_registers = search_registers_of_others(needles);
-  EXPECT_TRUE(in_their_registers == 0 || (in_their_registers < 0 && !has_workers)) << after;
-}
+// ---- The batches ----
 
 class ProcessLeftovers : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     if (!own_malloc::is_here) GTEST_SKIP() << "sanitizers' shadow memory is too large to search";
+    needles_ = needles_for(GetParam());
+    draw_inputs();
+    megaseal_secret_key* key = nullptr;
+    throw_on(megaseal_secret_key_create(&key, recipient_secret), "megaseal_secret_key_create");
+    key_.reset(key);
+    megaseal_secret_key_public_key(key, recipient_public_);
+    recipient_ = make_recipient(bytes_at(recipient_public_, 32));
+    recipient_handle_ = recipient_.get(), key_handle_ = key;
+    wipe_own(), wipe_dead_stack(), wipe_taken_stack();
+    // The key is where its handle keeps it, whole, and nowhere else.
+    const std::vector<Found> found = search_memory(needles_);
+    ASSERT_EQ(found.size(), 4u) << describe(found);
+    for (size_t i = 0; i < 4; i++) ASSERT_EQ(found[i].at, found[0].at + 8 * i) << describe(found);
+    key_at_ = found[0].at;
   }
+
   megaseal_batch batch_of(const void* in, size_t in_len, void* out, size_t out_len) {
-    for (size_t i = 0; i < num; i++) {
+    for (size_t i = 0; i < count_; i++) {
       ins_[i] = static_cast<const uint8_t*>(in) + in_len * i, in_lens_[i] = in_len;
       outs_[i] = static_cast<uint8_t*>(out) + out_len * i, out_lens_[i] = out_len;
     }
     megaseal_batch batch = {};
     batch.struct_size = sizeof batch;
-    batch.num_items = num;
+    batch.num_items = count_;
     batch.in.ptrs = ins_, batch.in.lens = in_lens_;
     batch.out.ptrs = outs_, batch.out.capacities = out_lens_;
     batch.out_statuses = statuses_;
     return batch;
   }
-  megaseal_error seal(megaseal_engine* engine) {
-    const megaseal_batch batch = batch_of(texts, text_len, sealed, text_len + overhead(GetParam()));
-    const megaseal_recipients to = to_one(&recipient_handle_);
+  megaseal_hpke_params params() const {
+    megaseal_hpke_params p = {};
+    p.struct_size = sizeof p;
+    if (GetParam() != Kind::hpke_psk) return p;
+    p.info = info.data(), p.info_len = info.size();
+    p.psk = psk_bytes, p.psk_len = sizeof psk_bytes;
+    p.psk_id = psk_id.data(), p.psk_id_len = psk_id.size();
+    p.exporter_context = exporter_context.data(), p.exporter_context_len = exporter_context.size();
+    p.export_len = 32;
+    return p;
+  }
+  megaseal_format format() const {
     switch (GetParam()) {
       case Kind::sealedbox:
-        return testing::sealedbox_seal_batch(engine, nullptr, &batch, MEGASEAL_FORMAT_SEALEDBOX, &to,
-                                             secrets);
+        return MEGASEAL_FORMAT_SEALEDBOX;
+      case Kind::salsa_box:
+        return MEGASEAL_FORMAT_SEALEDBOX_SALSA;
+      case Kind::chacha20poly1305:
+        return MEGASEAL_FORMAT_CHACHA20POLY1305;
+      default:
+        return MEGASEAL_FORMAT_XCHACHA20POLY1305;
+    }
+  }
+
+  /// Or shared secrets with one who is prepared for.
+  megaseal_error seal(megaseal_engine* engine) {
+    const Kind kind = GetParam();
+    const megaseal_batch batch = batch_of(texts, text_len(kind), sealed, text_len(kind) + overhead(kind));
+    const megaseal_recipients to = to_one(&recipient_handle_);
+    const megaseal_hpke_params p = params();
+    switch (kind) {
+      case Kind::sealedbox:
+      case Kind::salsa_box:
+        return testing::sealedbox_seal_batch(engine, nullptr, &batch, format(), &to, secrets);
       case Kind::hpke:
-        return testing::hpke_seal_batch(engine, nullptr, nullptr, &batch, nullptr, &to, secrets);
+      case Kind::hpke_psk:
+        return testing::hpke_seal_batch(engine, nullptr, exports, &batch, &p, &to, secrets);
       case Kind::context: {
         megaseal_hpke_context* context = nullptr;
         megaseal_error error =
@@ -319,60 +218,134 @@ class ProcessLeftovers : public ::testing::TestWithParam<Kind> {
         megaseal_hpke_context_destroy(context);
         return error;
       }
+      case Kind::x25519:
+        return megaseal_x25519_batch(engine, shared, statuses_, nullptr, count_, secrets, 32,
+                                     recipient_public_, 0);
       default:
-        return megaseal_aead_seal_batch(engine, nullptr, &batch, aead_format(), &aead_keys_);
+        return megaseal_aead_seal_batch(engine, nullptr, &batch, format(), &aead_keys_);
     }
   }
+  /// Or shared secrets with many.
   megaseal_error open(megaseal_engine* engine, size_t* num_failed) {
-    const megaseal_batch batch = batch_of(sealed, text_len + overhead(GetParam()), opened, text_len);
-    switch (GetParam()) {
+    const Kind kind = GetParam();
+    const megaseal_batch batch = batch_of(sealed, text_len(kind) + overhead(kind), opened, text_len(kind));
+    const megaseal_hpke_params p = params();
+    switch (kind) {
       case Kind::sealedbox:
-        return megaseal_sealedbox_open_batch(engine, num_failed, &batch, MEGASEAL_FORMAT_SEALEDBOX,
-                                             &key_handle_, 0);
+      case Kind::salsa_box:
+        return megaseal_sealedbox_open_batch(engine, num_failed, &batch, format(), &key_handle_, 0);
       case Kind::hpke:
-        return megaseal_hpke_open_batch(engine, num_failed, nullptr, &batch, nullptr, &key_handle_, 0);
+      case Kind::hpke_psk:
+        return megaseal_hpke_open_batch(engine, num_failed, exports, &batch, &p, &key_handle_, 0);
       case Kind::context: {
         megaseal_hpke_context* context = nullptr;
         megaseal_error error = megaseal_hpke_receiver_create(&context, engine, nullptr, key_handle_, enc);
-        uint64_t sequences[num];
-        for (size_t i = 0; i < num; i++) sequences[i] = i;
+        for (size_t i = 0; i < count_; i++) sequences_[i] = i;
         if (error == MEGASEAL_ERROR_NONE)
-          error = megaseal_hpke_context_open_batch(context, num_failed, engine, &batch, sequences);
+          error = megaseal_hpke_context_open_batch(context, num_failed, engine, &batch, sequences_);
         if (error == MEGASEAL_ERROR_NONE) error = export_all(context, engine);
         megaseal_hpke_context_destroy(context);
         return error;
       }
+      case Kind::x25519:
+        return megaseal_x25519_batch(engine, shared, statuses_, num_failed, count_, secrets, 32, points, 32);
       default:
-        return megaseal_aead_open_batch(engine, num_failed, &batch, aead_format(), &aead_keys_);
+        return megaseal_aead_open_batch(engine, num_failed, &batch, format(), &aead_keys_);
     }
   }
   megaseal_error export_all(const megaseal_hpke_context* context, megaseal_engine* engine) {
-    const void* contexts[num];
-    uint64_t lens[num];
-    for (size_t i = 0; i < num; i++) contexts[i] = nonces + 24 * i, lens[i] = 24;
+    for (size_t i = 0; i < count_; i++) ins_[i] = nonces + 24 * i, in_lens_[i] = 24;
     megaseal_inputs inputs = {};
-    inputs.ptrs = contexts, inputs.lens = lens;
-    return megaseal_hpke_context_export_batch(context, exports, engine, num, &inputs, 32);
-  }
-  megaseal_format aead_format() const {
-    return GetParam() == Kind::chacha20poly1305 ? MEGASEAL_FORMAT_CHACHA20POLY1305
-                                                : MEGASEAL_FORMAT_XCHACHA20POLY1305;
+    inputs.ptrs = ins_, inputs.lens = in_lens_;
+    return megaseal_hpke_context_export_batch(context, exports, engine, count_, &inputs, 32);
   }
 
+  /// Makes two thirds of what was sealed fail, some by key agreement; or of the points.
+  void spoil() {
+    for (size_t i = 0; i < num; i++) {
+      uint8_t* const message = &sealed[(text_len(GetParam()) + overhead(GetParam())) * i];
+      if (i % 3 == 0) continue;
+      if (GetParam() == Kind::x25519)
+        std::memset(points + 32 * i, 0, 32);
+      else if (i % 2 == 0)
+        std::memset(message, 0, 32);  // where it is an enc, it is of low order
+      else
+        message[40] ^= 1;
+    }
+  }
+
+  /// call(), and what it leaves on this thread's stack is kept to be searched.
+  template <class Call>
+  megaseal_error leaving_traces(const Call& call) {
+    wipe_dead_stack();
+    const megaseal_error error = call_below(call);
+    take_dead_stack();
+    return error;
+  }
+  void expect_nothing_left(const char* after) {
+    wipe_own();
+    std::vector<Found> found = search_memory(needles_);
+    std::erase_if(found, [&](const Found& f) { return f.at - key_at_ < 32 && f.piece == secret_key; });
+    EXPECT_TRUE(found.empty()) << after << ": " << describe(found);
+    EXPECT_LE(search_registers_of_others(needles_), 0) << after;
+    wipe_taken_stack();
+  }
+  /// Has a batch done, one of more than a message until a worker has done some of it, and looks for what is left.
+  template <class Call>
+  void expect_nothing_left_of(const char* after, bool spoiled, const Call& call) {
+    for (int turn = 0;; turn++) {
+      ASSERT_LT(turn, 1000) << after << ": no worker ever took part";
+      draw_inputs();
+      if (spoiled && GetParam() == Kind::x25519) spoil();
+      const int64_t before = time_of_others();
+      ASSERT_EQ(leaving_traces(call), MEGASEAL_ERROR_NONE) << after;
+      // Waking up takes a worker some microseconds, a tile tens of them.
+      if (count_ == 1 || time_of_others() - before > 50'000) break;
+    }
+    if (GetParam() != Kind::x25519) {
+      ASSERT_TRUE(streams_are_sought());
+    }
+    expect_nothing_left(after);
+  }
+
+  /// What the texts are enciphered with is among what is sought. A child looks, whose own traces end with it.
+  bool streams_are_sought() const {
+    const pid_t child = fork();
+    if (child == 0) {
+      const Kind kind = GetParam();
+      const size_t at = kind <= Kind::salsa_box ? 48 : kind <= Kind::hpke_psk ? 32 : 0;
+      draw_inputs();
+      size_t num_sought = 0, num_whole = 0;
+      for (size_t i = 0; i < count_; i++) {
+        const uint8_t* const message = sealed + (text_len(kind) + overhead(kind)) * i;
+        uint8_t word[8];
+        for (size_t b = 0; b < 8; b++) word[b] = texts[text_len(kind) * i + b] ^ message[at + b];
+        num_sought += needles_.find(word) == key_stream;
+        num_whole += i % 3 == 0;
+      }
+      _exit(num_sought < num_whole);
+    }
+    int status = -1;
+    return waitpid(child, &status, 0) == child && status == 0;
+  }
+
+  Needles needles_;
+  size_t count_ = num;  // of messages in a batch
+  uintptr_t key_at_ = 0;
   const megaseal_aead_keys aead_keys_ = {secrets, 32, nonces, 24};
-  SecretKey key_ = make_secret_key(Random(3).bytes(32));
-  Recipient recipient_ = make_recipient(public_key_of(key_.get()));
-  const megaseal_secret_key* key_handle_ = key_.get();
-  const megaseal_recipient* recipient_handle_ = recipient_.get();
+  SecretKey key_;
+  Recipient recipient_;
+  uint8_t recipient_public_[32];
+  const megaseal_secret_key* key_handle_ = nullptr;
+  const megaseal_recipient* recipient_handle_ = nullptr;
   const void* ins_[num];
   void* outs_[num];
-  uint64_t in_lens_[num], out_lens_[num];
+  uint64_t in_lens_[num], out_lens_[num], sequences_[num];
   uint8_t statuses_[num];
 };
 
 TEST_P(ProcessLeftovers, NoneAfterBatches) {
-  const Needles needles = needles_for(public_key_of(key_.get()), GetParam());
-  ASSERT_GE(needles.size(), num * 32);
+  ASSERT_GE(needles_.size(), num * 16);
   for (const auto& row : backend_rows()) {
     SCOPED_TRACE(row.name);
     const Engine engine = [&] {
@@ -383,95 +356,83 @@ TEST_P(ProcessLeftovers, NoneAfterBatches) {
       }
     }();
     if (!engine) continue;
-    draw_inputs();
-    ASSERT_EQ(seal(engine.get()), MEGASEAL_ERROR_NONE);
-    ASSERT_TRUE(streams_are_sought(needles, GetParam()));
-    expect_nothing_left(needles, "sealing");
-    size_t num_failed = 0;
-    draw_inputs();  // for the AEADs' keys
-    ASSERT_EQ(open(engine.get(), &num_failed), MEGASEAL_ERROR_NONE);
-    ASSERT_EQ(num_failed, 0u);
-    expect_nothing_left(needles, "opening");
-    for (size_t i = 0; i < num; i++) {
-      uint8_t* const message = &sealed[(text_len + overhead(GetParam())) * i];
-      if (i % 3 != 0)
-        message[40] ^= 1;
-      else if (i % 2 == 0)
-        std::memset(message, 0, 32);  // where it is an enc, it is of low order
+    for (const size_t count : {num, size_t(1)}) {
+      SCOPED_TRACE(count);
+      count_ = count;
+      expect_nothing_left_of("sealing", false, [&] { return seal(engine.get()); });
+      size_t num_failed = 0;
+      const auto open_all = [&] { return open(engine.get(), &num_failed); };
+      expect_nothing_left_of("opening", false, open_all);
+      ASSERT_EQ(num_failed, 0u);
+      if (count == 1) continue;
+      spoil();
+      expect_nothing_left_of("opening what fails", true, open_all);
+      ASSERT_GT(num_failed, num / 2);
     }
-    draw_inputs();
-    ASSERT_EQ(open(engine.get(), &num_failed), MEGASEAL_ERROR_NONE);
-    ASSERT_GT(num_failed, num / 2);
-    expect_nothing_left(needles, "opening what fails");
   }
 }
 
 TEST_P(ProcessLeftovers, NoneAfterBatchesCutShort) {
-  const Needles needles = needles_for(public_key_of(key_.get()), GetParam());
-  bool cut = true;
-  for (size_t n = 1; cut; n++) {
+  {
     const Engine engine = make_engine("", 4);
     draw_inputs();
-    own_malloc::fail(n);
-    const megaseal_error error = seal(engine.get());
-    cut = own_malloc::failed();
-    EXPECT_TRUE(error == MEGASEAL_ERROR_NONE || error == MEGASEAL_ERROR_MEMORY);
-    expect_nothing_left(needles, "sealing cut short", false);
+    ASSERT_EQ(seal(engine.get()), MEGASEAL_ERROR_NONE);  // something to open
+  }
+  for (const bool opens : {false, true}) {
+    bool cut = true;
+    for (size_t n = 1; cut; n++) {
+      const Engine engine = make_engine("", 4);
+      draw_inputs();
+      const megaseal_error error = leaving_traces([&] {
+        size_t num_failed = 0;
+        own_malloc::fail(n);
+        const megaseal_error e = opens ? open(engine.get(), &num_failed) : seal(engine.get());
+        cut = own_malloc::failed();
+        return e;
+      });
+      EXPECT_TRUE(error == MEGASEAL_ERROR_NONE || error == MEGASEAL_ERROR_MEMORY);
+      expect_nothing_left(opens ? "opening cut short" : "sealing cut short");
+    }
   }
 }
 
-std::string name_of(const ::testing::TestParamInfo<Kind>& kind) {
-  constexpr const char* names[] = {"SealedBox", "Hpke", "HpkeContext", "ChaCha20Poly1305",
-                                   "XChaCha20Poly1305"};
+std::string name_of_kind(const ::testing::TestParamInfo<Kind>& kind) {
+  constexpr const char* names[] = {"SealedBox",        "SealedBoxXSalsa20", "Hpke",
+                                   "HpkePsk",          "HpkeContext",       "X25519",
+                                   "ChaCha20Poly1305", "XChaCha20Poly1305"};
   return names[size_t(kind.param)];
 }
 INSTANTIATE_TEST_SUITE_P(Formats, ProcessLeftovers,
-                         ::testing::Values(Kind::sealedbox, Kind::hpke, Kind::context, Kind::chacha20poly1305,
+                         ::testing::Values(Kind::sealedbox, Kind::salsa_box, Kind::hpke, Kind::hpke_psk,
+                                           Kind::context, Kind::x25519, Kind::chacha20poly1305,
                                            Kind::xchacha20poly1305),
-                         name_of);
+                         name_of_kind);
 
-// Negative control: what lies in the heap, on a thread's stack and in its registers is found.
-TEST(ProcessLeftoversSearch, FindsWhatIsThere) {
+// Keys that a call draws are known only afterwards.
+TEST(ProcessLeftoversOfKeygen, OnlyWhatTheCallerGets) {
   if (!own_malloc::is_here) GTEST_SKIP() << "sanitizers' shadow memory is too large to search";
-  const Bytes recipient = public_key_of(make_secret_key(Random(3).bytes(32)).get());
-  const Needles needles = needles_for(recipient, Kind::hpke);
-  draw_inputs();
-  const Bytes in_heap(secrets + 64, secrets + 96);
-  wipe_own();
-  const std::vector<std::string> found = search_memory(needles);
-  EXPECT_GE(std::count(found.begin(), found.end(), "ephemeral secret in [heap]"), 4);
-#if defined(__x86_64__)
-  std::atomic<bool> done = false, ready = false;
-  std::thread worker([&] {
-    uint64_t word;
-    std::memcpy(&word, in_heap.data(), 8);
-    ready = true;
-    while (!done) __asm__ volatile("movq %0, %%xmm9" : : "r"(word) : "xmm9");
-  });
-  while (!ready) usleep(100);
-  EXPECT_GT(search_registers_of_others(needles), 0);
-  done = true;
-  worker.join();
-#endif
-}
-
-// Secrets' pages are marked so that the kernel keeps them out of core dumps, and the scratch of engines so that a child
-// finds zeros there.
-TEST(SecretPagesInTheKernel, AreNotDumpedNorInherited) {
-  const SecretKey key = make_secret_key(Random().bytes(32));
-  const Engine engine = make_engine("", 2);
-  uint8_t secret_and_public[64];
-  ASSERT_EQ(megaseal_keygen_batch(engine.get(), secret_and_public, secret_and_public + 32, 1),
-            MEGASEAL_ERROR_NONE);
-  std::ifstream smaps("/proc/self/smaps");
-  int num_not_dumped = 0, num_wiped_on_fork = 0;
-  for (std::string line; std::getline(smaps, line);) {
-    if (line.rfind("VmFlags:", 0) != 0) continue;
-    num_not_dumped += line.find(" dd") != line.npos;
-    num_wiped_on_fork += line.find(" wf") != line.npos;
+  for (const char* name : {"", "scalar"}) {
+    const Engine engine = make_engine(name, 4);
+    for (int turn = 0;; turn++) {
+      ASSERT_LT(turn, 1000) << "no worker ever took part";
+      const int64_t before = time_of_others();
+      wipe_dead_stack();
+      ASSERT_EQ(call_below([&] { return megaseal_keygen_batch(engine.get(), shared, secrets, num); }),
+                MEGASEAL_ERROR_NONE);
+      take_dead_stack();
+      if (time_of_others() - before > 50'000) break;
+    }
+    const Needles needles = needles_of([](NeedleWriter& out) {
+      for (size_t i = 0; i < num; i++)
+        out.send(ephemeral_secret, bytes_at(secrets + 32 * i, 32)), out.next_item();
+    });
+    ASSERT_EQ(search_memory(needles, 4 * num + 1).size() >= 4 * num, true);
+    wipe_own();
+    const std::vector<Found> found = search_memory(needles);
+    EXPECT_TRUE(found.empty()) << describe(found);
+    EXPECT_EQ(search_registers_of_others(needles), 0);
+    wipe_taken_stack();
   }
-  EXPECT_GE(num_not_dumped, 2) << "key pages and an engine's scratch";
-  EXPECT_GE(num_wiped_on_fork, 1) << "an engine's scratch";
 }
 
 }  // namespace
