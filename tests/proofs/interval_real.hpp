@@ -5,7 +5,9 @@
 
 MEGASEAL_KERNELS_BEGIN
 
-struct IntervalReal {
+template <int LANES>
+struct IntervalRealLanes {
+  using Word = IntervalLanes<LANES>;
   using i128 = __int128;
   int64_t lo, hi;
 
@@ -13,38 +15,38 @@ struct IntervalReal {
   static constexpr u64 high_offset = 0, low_offset = 0;
   static constexpr int64_t exact = int64_t(1) << 53;
 
-  static IntervalReal splat(double x) { return {int64_t(x), int64_t(x)}; }
+  static IntervalRealLanes splat(double x) { return {int64_t(x), int64_t(x)}; }
   template <u64 CENTRE>
-  static IntervalReal from_limb(IntervalWord low, IntervalWord carry) {
+  static IntervalRealLanes from_limb(Word low, Word carry) {
     need(low.hi >> 51 == 0, "limb < 2^51 before its carry");
-    const IntervalWord sum = low + carry;
+    const Word sum = low + carry;
     need(sum.hi >> 52 == 0, "limb < 2^52 with its carry");
     return {int64_t(sum.lo) - int64_t(CENTRE), int64_t(sum.hi) - int64_t(CENTRE)};
   }
-  IntervalWord to_low_half() const {
+  Word to_low_half() const {
     const int64_t offset = int64_t(1) << 51;
     need(lo >= -offset && hi <= offset, "limb from -2^51 to 2^51");
     return {u64(lo + offset), u64(hi + offset)};
   }
   /// In watched memory a double is its value above 2^60.
   static constexpr int64_t memory_offset = int64_t(1) << 60;
-  IntervalWord bits() const { return {u64(lo + memory_offset), u64(hi + memory_offset)}; }
-  static IntervalReal from_bits(IntervalWord bits) {
+  Word bits() const { return {u64(lo + memory_offset), u64(hi + memory_offset)}; }
+  static IntervalRealLanes from_bits(Word bits) {
     return {int64_t(bits.lo) - memory_offset, int64_t(bits.hi) - memory_offset};
   }
   template <int N>
-  static IntervalReal lookup(const u64* table, const IntervalWord::Selector<N>&) {
-    IntervalReal r = splat(__builtin_bit_cast(double, table[0]));
+  static IntervalRealLanes lookup(const u64* table, const typename Word::template Selector<N>&) {
+    IntervalRealLanes r = splat(__builtin_bit_cast(double, table[0]));
     for (int i = 1; i < N; i++)
-      r = select(IntervalWord::Mask{}, r, splat(__builtin_bit_cast(double, table[i])));
+      r = select(typename Word::Mask{}, r, splat(__builtin_bit_cast(double, table[i])));
     return r;
   }
-  friend IntervalReal operator+(IntervalReal a, IntervalReal b) {
-    const IntervalReal r = {a.lo + b.lo, a.hi + b.hi};
+  friend IntervalRealLanes operator+(IntervalRealLanes a, IntervalRealLanes b) {
+    const IntervalRealLanes r = {a.lo + b.lo, a.hi + b.hi};
     need(r.lo >= -exact && r.hi <= exact, "|a + b| <= 2^53");
     return r;
   }
-  friend void halves(IntervalWord& high, IntervalWord& low, IntervalReal a, IntervalReal b) {
+  friend void halves(Word& high, Word& low, IntervalRealLanes a, IntervalRealLanes b) {
     need(a.lo >= -exact && a.hi <= exact && b.lo >= -exact && b.hi <= exact, "factors at most 2^53 in size");
     const i128 corners[4] = {i128(a.lo) * b.lo, i128(a.lo) * b.hi, i128(a.hi) * b.lo, i128(a.hi) * b.hi};
     i128 least = corners[0], most = corners[0];
@@ -57,16 +59,17 @@ struct IntervalReal {
     low = {u64(1) << 50, u64(3) << 50};
   }
   template <int K>
-  IntervalReal swap_lanes() const {
+  IntervalRealLanes swap_lanes() const {
     return *this;
   }
-  template <int LANES>
-  IntervalReal take_lanes(IntervalReal b) const {
-    return select(IntervalWord::Mask{}, *this, b);
+  template <int OTHERS>
+  IntervalRealLanes take_lanes(IntervalRealLanes b) const {
+    return select(typename Word::Mask{}, *this, b);
   }
-  friend IntervalReal select(IntervalWord::Mask, IntervalReal a, IntervalReal b) {
+  friend IntervalRealLanes select(typename Word::Mask, IntervalRealLanes a, IntervalRealLanes b) {
     return {a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
   }
 };
+using IntervalReal = IntervalRealLanes<1>;
 
 MEGASEAL_KERNELS_END

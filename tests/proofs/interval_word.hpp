@@ -57,9 +57,12 @@ struct Memory {
   }
 };
 
-struct IntervalWord {
-  static constexpr int lanes = 1;
-  static constexpr int registers = 32;
+/// Lanes stand for one another: one interval holds what any of them may be, however many a kernel takes them for. Kernels
+/// choose among ways by the number of registers, and each of them is to be proved.
+template <int LANES, int REGISTERS = 32>
+struct IntervalLanes {
+  static constexpr int lanes = LANES;
+  static constexpr int registers = REGISTERS;
   /// Set or clear: both are followed.
   struct Mask {
     friend Mask operator&(Mask, Mask) { return {}; }
@@ -68,130 +71,152 @@ struct IntervalWord {
   };
   u64 lo, hi;
 
-  static IntervalWord splat(u64 x) { return {x, x}; }
-  static IntervalWord zero() { return {0, 0}; }
-  static IntervalWord any() { return {0, ~u64(0)}; }
+  static IntervalLanes splat(u64 x) { return {x, x}; }
+  template <int OTHERS>
+  static IntervalLanes splat(IntervalLanes<OTHERS, REGISTERS> x) {
+    return {x.lo, x.hi};
+  }
+  static IntervalLanes zero() { return {0, 0}; }
+  static IntervalLanes any() { return {0, ~u64(0)}; }
 
-  friend IntervalWord operator+(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes operator+(IntervalLanes a, IntervalLanes b) {
     need(a.hi <= ~u64(0) - b.hi, "a + b < 2^64");
     return {a.lo + b.lo, a.hi + b.hi};
   }
-  friend IntervalWord operator-(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes operator-(IntervalLanes a, IntervalLanes b) {
     need(a.lo >= b.hi, "a - b >= 0");
     return {a.lo - b.hi, a.hi - b.lo};
   }
-  friend IntervalWord operator&(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes operator&(IntervalLanes a, IntervalLanes b) {
     if (a.lo == a.hi && b.lo == b.hi) return splat(a.lo & b.lo);
     // A mask of low ones changes nothing that lies below it.
     if (b.lo == b.hi && b.hi == all_ones(b.hi) && a.hi <= b.hi) return a;
     return {0, a.hi < b.hi ? a.hi : b.hi};
   }
-  friend IntervalWord operator*(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes operator*(IntervalLanes a, IntervalLanes b) {
     need(u128(a.hi) * b.hi >> 64 == 0, "a * b < 2^64");
     return {a.lo * b.lo, a.hi * b.hi};
   }
-  friend IntervalWord operator|(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes operator|(IntervalLanes a, IntervalLanes b) {
     return {a.lo > b.lo ? a.lo : b.lo, all_ones(a.hi | b.hi)};
   }
-  friend IntervalWord operator^(IntervalWord a, IntervalWord b) { return {0, all_ones(a.hi | b.hi)}; }
-  friend IntervalWord wrap_add(IntervalWord, IntervalWord) { return any(); }
-  friend IntervalWord wrap_sub(IntervalWord, IntervalWord) { return any(); }
+  friend IntervalLanes operator^(IntervalLanes a, IntervalLanes b) { return {0, all_ones(a.hi | b.hi)}; }
+  friend IntervalLanes wrap_add(IntervalLanes, IntervalLanes) { return any(); }
+  friend IntervalLanes wrap_sub(IntervalLanes, IntervalLanes) { return any(); }
   template <int K>
-  IntervalWord shr() const {
+  IntervalLanes shr() const {
     return {lo >> K, hi >> K};
   }
   template <int K>
-  IntervalWord shl() const {
+  IntervalLanes shl() const {
     need(hi >> (64 - K) == 0, "a << k < 2^64");
     return {lo << K, hi << K};
   }
   /// A shift that lets bits leave at the top on purpose.
   template <int K>
-  IntervalWord shl_drop() const {
+  IntervalLanes shl_drop() const {
     return shl_bits(K);
   }
-  IntervalWord shr_bits(int k) const { return {lo >> k, hi >> k}; }
-  IntervalWord shl_bits(int k) const {
+  IntervalLanes shr_bits(int k) const { return {lo >> k, hi >> k}; }
+  IntervalLanes shl_bits(int k) const {
     if (k == 0 || hi >> (64 - k) == 0) return {lo << k, hi << k};
     return {0, ~u64(0) << k};
   }
   template <u64 K>
-  IntervalWord times() const {
+  IntervalLanes times() const {
     need(u128(hi) * K >> 64 == 0, "a * k < 2^64");
     return {lo * K, hi * K};
   }
 
-  static IntervalWord load_lanes(const u8*, size_t) { return any(); }
+  static IntervalLanes load_lanes(const u8*, size_t) { return any(); }
   void store_lanes(u8*, size_t) const {}
 
-  // ---- What a vector's 64-bit word has: here with a single lane ----
+  // ---- What a vector's 64-bit word has ----
 
   /// Numbers in memory are public here (lengths, positions, masks of lanes): points, but for those of watched memory.
-  static IntervalWord load(const u64* p) {
+  static IntervalLanes load_one(const u64* p) {
     if (!Memory::get().watches(p)) return splat(*p);
     const auto interval = Memory::get().read(p);
     return {interval.lo, interval.hi};
   }
-  void store(u64* p) const {
-    if (Memory::get().watches(p)) {
-      Memory::get().written[p] = {lo, hi};
-      return;
-    }
-    need(lo == hi, "only known numbers are stored");
-    *p = lo;
+  static IntervalLanes load(const u64* p) {
+    IntervalLanes r = load_one(p);
+    for (int l = 1; l < LANES; l++) r = select(Mask{}, r, load_one(p + l));
+    return r;
   }
-  static void transpose(IntervalWord (&)[1]) {}
-  friend void pin(IntervalWord&) {}
-  friend void in_memory(IntervalWord&) {}
+  void store(u64* p) const {
+    for (int l = 0; l < LANES; l++) {
+      if (Memory::get().watches(p + l)) {
+        Memory::get().written[p + l] = {lo, hi};
+        continue;
+      }
+      need(lo == hi, "only known numbers are stored");
+      p[l] = lo;
+    }
+  }
+  static void transpose(IntervalLanes (&x)[LANES]) {
+    IntervalLanes any_of_them = x[0];
+    for (const IntervalLanes& w : x) any_of_them = select(Mask{}, any_of_them, w);
+    for (IntervalLanes& w : x) w = any_of_them;
+  }
+  friend void pin(IntervalLanes&) {}
+  friend void in_memory(IntervalLanes&) {}
   /// Messages and keys may be anything.
   struct Row {};
   static Row row(const u8*) { return {}; }
   static Row row_part(const u8*, unsigned, unsigned) { return {}; }
-  static void from_rows(IntervalWord (&q)[8], const Row (&)[1]) {
+  static void from_rows(IntervalLanes (&q)[8], const Row (&)[LANES]) {
     for (auto& w : q) w = any();
   }
-  static void load_keys(IntervalWord (&q)[4], const u8* const*) {
+  static void load_keys(IntervalLanes (&q)[4], const u8* const*) {
     for (auto& w : q) w = any();
   }
-  static void store_pairs(u8* const*, IntervalWord, IntervalWord) {}
+  static void store_pairs(u8* const*, IntervalLanes, IntervalLanes) {}
   static constexpr int block_of_lane(int) { return 0; }
-  static void load_blocks(IntervalWord& l, IntervalWord& h, const u8*) { l = h = any(); }
-  static IntervalWord first_lane(u64 x) { return splat(x); }
-  u64 sum() const {
-    need(hi >> 60 == 0, "sum of eight lanes < 2^63");
-    return hi;
+  static void load_blocks(IntervalLanes& l, IntervalLanes& h, const u8*) { l = h = any(); }
+  static IntervalLanes first_lane(IntervalLanes<1, REGISTERS> x) { return {LANES == 1 ? x.lo : 0, x.hi}; }
+  IntervalLanes<1, REGISTERS> sum() const {
+    need(hi <= ~u64(0) / LANES, "sum of lanes < 2^64");
+    return {lo * LANES, hi * LANES};
   }
+  // Beside words kernels take integers, which they write so. Bits that leave at the top do so on purpose.
+  friend IntervalLanes operator>>(IntervalLanes a, int k) { return a.shr_bits(k); }
+  friend IntervalLanes operator<<(IntervalLanes a, int k) { return a.shl_bits(k); }
+  friend IntervalLanes operator&(IntervalLanes a, u64 mask) { return a & splat(mask); }
+  friend IntervalLanes operator*(u64 k, IntervalLanes a) { return a * splat(k); }
+  IntervalLanes& operator+=(IntervalLanes b) { return *this = *this + b; }
+  IntervalLanes& operator&=(u64 mask) { return *this = *this & mask; }
   /// x or 0: both are followed.
-  friend IntervalWord if_less(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
-  friend IntervalWord if_at_least(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
-  friend IntervalWord if_equal(IntervalWord, IntervalWord, IntervalWord x) { return {0, x.hi}; }
+  friend IntervalLanes if_less(IntervalLanes, IntervalLanes, IntervalLanes x) { return {0, x.hi}; }
+  friend IntervalLanes if_at_least(IntervalLanes, IntervalLanes, IntervalLanes x) { return {0, x.hi}; }
+  friend IntervalLanes if_equal(IntervalLanes, IntervalLanes, IntervalLanes x) { return {0, x.hi}; }
   /// Products of the low 32 bits, which must be all there is.
-  friend IntervalWord mul_low32(IntervalWord a, IntervalWord b) {
+  friend IntervalLanes mul_low32(IntervalLanes a, IntervalLanes b) {
     need(a.hi >> 32 == 0 && b.hi >> 32 == 0, "factors < 2^32");
     return {a.lo * b.lo, a.hi * b.hi};
   }
   /// Multiply-add of 52 bits: the factors must have no more, and the sum must fit 64.
-  friend IntervalWord madd52_low(IntervalWord c, IntervalWord a, IntervalWord b) {
+  friend IntervalLanes madd52_low(IntervalLanes c, IntervalLanes a, IntervalLanes b) {
     need(a.hi >> 52 == 0 && b.hi >> 52 == 0, "factors < 2^52");
     const u128 p = u128(a.hi) * b.hi;
     const u64 most = (u64(1) << 52) - 1;
-    return c + IntervalWord{0, p > most ? most : u64(p)};
+    return c + IntervalLanes{0, p > most ? most : u64(p)};
   }
-  friend IntervalWord madd52_high(IntervalWord c, IntervalWord a, IntervalWord b) {
+  friend IntervalLanes madd52_high(IntervalLanes c, IntervalLanes a, IntervalLanes b) {
     need(a.hi >> 52 == 0 && b.hi >> 52 == 0, "factors < 2^52");
-    return c + IntervalWord{u64(u128(a.lo) * b.lo >> 52), u64(u128(a.hi) * b.hi >> 52)};
+    return c + IntervalLanes{u64(u128(a.lo) * b.lo >> 52), u64(u128(a.hi) * b.hi >> 52)};
   }
 
-  // Lanes stand for one another: what goes from lane to lane may be either's.
+  // What goes from lane to lane may be either's.
   u64 first() const { return hi; }
   template <int K>
-  IntervalWord swap_lanes() const {
+  IntervalLanes swap_lanes() const {
     return *this;
   }
-  IntervalWord even_lanes() const { return *this; }
-  IntervalWord odd_lanes() const { return *this; }
-  template <int LANES>
-  IntervalWord take_lanes(IntervalWord b) const {
+  IntervalLanes even_lanes() const { return *this; }
+  IntervalLanes odd_lanes() const { return *this; }
+  template <int OTHERS>
+  IntervalLanes take_lanes(IntervalLanes b) const {
     return select(Mask{}, *this, b);
   }
 
@@ -200,7 +225,7 @@ struct IntervalWord {
     return {};
   }
   Mask is_zero() const { return {}; }
-  friend IntervalWord select(Mask, IntervalWord a, IntervalWord b) {
+  friend IntervalLanes select(Mask, IntervalLanes a, IntervalLanes b) {
     return {a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
   }
   static u32 reveal(Mask) { return 0; }
@@ -208,27 +233,29 @@ struct IntervalWord {
   template <int N>
   struct Selector {};
   template <int N>
-  static Selector<N> selector(IntervalWord index) {
+  static Selector<N> selector(IntervalLanes index) {
     need(index.hi < N, "table index < number of entries");
     return {};
   }
   template <int N, int STRIDE = 8>
-  static IntervalWord lookup(const u64* table, const Selector<N>&) {
-    IntervalWord r = load(table);
-    for (int i = 1; i < N; i++) r = select(Mask{}, r, load(table + i / 8 * STRIDE + i % 8));
+  static IntervalLanes lookup(const u64* table, const Selector<N>&) {
+    IntervalLanes r = load_one(table);
+    for (int i = 1; i < N; i++) r = select(Mask{}, r, load_one(table + i / 8 * STRIDE + i % 8));
     return r;
   }
-  template <int NUM, int LANES>
-  static void lookup_apart(IntervalWord (&out)[NUM], const TableUse<LANES>& use, size_t at, IntervalWord index) {
+  template <int NUM, int USERS>
+  static void lookup_apart(IntervalLanes (&out)[NUM], const TableUse<USERS>& use, size_t at,
+                           IntervalLanes index) {
     need(index.hi < 16, "table index < number of entries");
     for (int n = 0; n < NUM; n++) {
-      out[n] = load(use.table[0] + at + 8 * n);
+      out[n] = load_one(use.table[0] + at + 8 * n);
       for (int t = 0; t < use.num; t++)
         for (int i = 0; i < 16; i++)
-          out[n] = select(Mask{}, out[n], load(use.table[t] + at + i / 8 * 8 * NUM + 8 * n + i % 8));
+          out[n] = select(Mask{}, out[n], load_one(use.table[t] + at + i / 8 * 8 * NUM + 8 * n + i % 8));
     }
   }
 };
+using IntervalWord = IntervalLanes<1>;
 
 /// A sum of products, below 2^128.
 struct IntervalWide {
