@@ -208,7 +208,7 @@ struct IntervalLanes {
   }
 
   // What goes from lane to lane may be either's.
-  u64 first() const { return hi; }
+  IntervalLanes first() const { return *this; }
   template <int K>
   IntervalLanes swap_lanes() const {
     return *this;
@@ -228,7 +228,8 @@ struct IntervalLanes {
   friend IntervalLanes select(Mask, IntervalLanes a, IntervalLanes b) {
     return {a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi};
   }
-  static u32 reveal(Mask) { return 0; }
+  /// Kernels have more to do where the answer is yes.
+  static u32 reveal(Mask) { return ~u32(0); }
 
   template <int N>
   struct Selector {};

@@ -5,11 +5,13 @@
 #define MEGASEAL_ISA proof
 #include "edwards25519_base_w5.hpp"
 #include "edwards25519_base_w6.hpp"
+#include "interval_inversion.hpp"
 #include "interval_real.hpp"
 #include "interval_word.hpp"
 #include "kernels/edwards25519_comb.hpp"
 #include "kernels/field_5x51_fma.hpp"
 #include "kernels/field_5x51_madd.hpp"
+#include "kernels/lane_inversion.hpp"
 #include "kernels/x25519_across.hpp"
 #include "kernels/x25519_pair.hpp"
 #include "prepared_bounds.hpp"
@@ -17,8 +19,13 @@
 namespace megaseal::proof {
 namespace {
 
-using Madd = Field5x51Madd<IntervalWord>;
-using Fma = Field5x51Fma<IntervalWord, IntervalReal>;
+// As the backends have them: avx512ifma's, and those of avx2 and avx512.
+using W8 = IntervalLanes<8>;
+using Madd = WithLaneInversion<Field5x51Madd<W8>>;
+template <int LANES>
+using FmaOf = WithLaneInversion<Field5x51Fma<IntervalLanes<LANES>, IntervalRealLanes<LANES>>>;
+using Fma = FmaOf<4>;
+using Fma8 = FmaOf<8>;
 
 void expect_proved(long at_least) {
   Ledger& ledger = Ledger::get();
@@ -31,22 +38,33 @@ void expect_reported() {
   Ledger::get() = {};
 }
 
-const Signs<IntervalWord> any_signs = {{IntervalWord::any(), IntervalWord::any(), IntervalWord::any(),
-                                        IntervalWord::any(), IntervalWord::any()}};
+template <class F>
+Signs<typename F::W> any_signs() {
+  Signs<typename F::W> signs;
+  for (auto& w : signs.w) w = F::W::any();
+  return signs;
+}
 
-// The slots themselves, from bytes to bytes: three items, so that two go side by side and one by itself.
+// The slots themselves, from bytes to bytes: three vectors, so that two go side by side and one by itself, and their
+// inversions are one.
 template <class F, class Ladders = LadderSingly<F>>
 void run_shared() {
-  u8 bytes[3 * 32] = {}, status[3] = {};
+  constexpr u32 num = 2 * u32(F::W::lanes) + 1;
+  u8 bytes[num * 32] = {}, status[num] = {};
   const X25519Tile tile{
-      .num = 3, .secrets = {bytes, 32}, .points = {bytes, 32}, .out = bytes, .status = status};
+      .num = num, .secrets = {bytes, 32}, .points = {bytes, 32}, .out = bytes, .status = status};
+  const long before = num_inverted;
   x25519_shared_tile<F, 3, Ladders>(tile);
+  EXPECT_EQ(num_inverted, before + 1);
 }
 template <class F, class BaseComb>
 void run_public(const typename BaseComb::Table& table) {
-  u8 bytes[3 * 32] = {};
-  const X25519Tile tile{.num = 3, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
-  x25519_public_tile<F, BaseComb, 2>(tile, table);
+  constexpr u32 num = 2 * u32(F::W::lanes) + 1;
+  u8 bytes[num * 32] = {};
+  const X25519Tile tile{.num = num, .secrets = {bytes, 32}, .points = {}, .out = bytes, .status = nullptr};
+  const long before = num_inverted;
+  x25519_public_tile<F, BaseComb, 3>(tile, table);
+  EXPECT_EQ(num_inverted, before + 1);
 }
 template <class F>
 void run_public() {
@@ -72,7 +90,7 @@ TEST(MaddCurveBounds, X25519Prepared) {
     run_prepared<Madd>(size);
     expect_proved(100'000);
   }
-  run_entry_of_two_tables<Madd>(any_signs);
+  run_entry_of_two_tables<Madd>(any_signs<Madd>());
   expect_proved(500);
 }
 
@@ -87,7 +105,7 @@ TEST(MaddCurveBounds, WrongEntriesAreReported) {
   IntervalWord::lookup_apart(limbs, use, 0, IntervalWord{0, 16});
   expect_reported();
   Memory::get().watch(table, sizeof(PreparedRow) / 8 * 2);
-  run_entry_of_two_tables<Madd>(any_signs);
+  run_entry_of_two_tables<Madd>(any_signs<Madd>());
   expect_reported();
 }
 
@@ -98,7 +116,7 @@ struct NoCarry : Madd {
 struct SmallBias : Madd {
   static Prod sub_of_biased(const Prod& a, const Prod& b) {
     Prod r;
-    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (IntervalWord::splat(limb_mask << 10) - b.l[i]);
+    for (int i = 0; i < 5; i++) r.l[i] = a.l[i] + (W::splat(limb_mask << 10) - b.l[i]);
     return r;
   }
 };
@@ -146,8 +164,20 @@ TEST(FmaCurveBounds, X25519Prepared) {
     run_prepared<Fma>(size);
     expect_proved(100'000);
   }
-  run_entry_of_two_tables<Fma>(any_signs);
+  run_entry_of_two_tables<Fma>(any_signs<Fma>());
   expect_proved(500);
+}
+
+// avx512's, of eight lanes.
+TEST(FmaCurveBounds, EightLanes) {
+  run_shared<Fma8>();
+  expect_proved(500'000);
+  run_public<Fma8>();
+  expect_proved(80'000);
+  for (u32 size = 0; size < x25519_prepared_sizes; size++) {
+    run_prepared<Fma8>(size);
+    expect_proved(200'000);
+  }
 }
 
 TEST(FmaCurveBounds, X25519SharedAcrossLanes) {
@@ -178,7 +208,7 @@ TEST(FmaCurveBounds, FactorsMayBeOfTheSecondKindOnOneSide) {
 struct FmaNoCentre : Fma {  // norm() without signed limbs
   static Biased mul_biased(const Elem& a, const Elem& b) {
     Biased r = Fma::mul_biased(a, b);
-    for (auto& limb : r.l) limb = limb - IntervalWord::splat(u64(1) << 50);
+    for (auto& limb : r.l) limb = limb - W::splat(u64(1) << 50);
     return r;
   }
   static Elem norm(const Prod& a) { return Fma::norm(a); }
@@ -200,7 +230,7 @@ struct FmaSmallBiasAcrossLanes : Fma {
   template <int DIFFERENCES>
   static Biased sums_and_differences(const Biased& v) {
     Biased r = Fma::sums_and_differences<DIFFERENCES>(v);
-    for (auto& limb : r.l) limb = limb - IntervalWord::splat(3 * limb_mask << 8);
+    for (auto& limb : r.l) limb = limb - W::splat(3 * limb_mask << 8);
     return r;
   }
 };
