@@ -147,6 +147,10 @@ zero:
 #endif
 }
 
+/// States that x is below `end`, where what follows rests on it. Words that follow bounds check it (tests/proofs).
+template <class W>
+MEGASEAL_INLINE void expect_below(const W&, u64) {}
+
 /// Unaligned little-endian and big-endian access (hosts and devices served here are little-endian).
 MEGASEAL_INLINE u32 load_le32(const u8* p) {
   u32 x;

@@ -63,6 +63,8 @@ struct Limbs5x51 {
   /// Pre: limbs below 2^54. Post: limbs below 2^51, value below p.
   static MEGASEAL_INLINE Elem freeze(const Elem& e) {
     const W m = W::splat(limb_mask);
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++) expect_below(e.l[i], u64(1) << 54);
     // First pass: limbs below 2^51 + 8 · 19. Second: limbs at most 2^51, limb 0 below 2^51 + 19; value below
     // 2p.
     W a[5], t[5];

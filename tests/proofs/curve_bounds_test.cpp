@@ -77,5 +77,18 @@ TEST(CurveBounds, PlantedDefectInTablesIsReported) {
   Ledger::get() = {};
 }
 
+// And denominators that freeze() is not made for, though nothing wraps there. They are looked at before all else is.
+struct WideDenominators : Portable {
+  static Prod centred(const Prod& a) {
+    return {{a.l[0], a.l[1], a.l[2], a.l[3], a.l[4] + W::splat(u64(1) << 54)}};
+  }
+};
+TEST(CurveBounds, PlantedDefectBeforeFreezingIsReported) {
+  run_shared<WideDenominators>();
+  ASSERT_FALSE(Ledger::get().failures.empty());
+  EXPECT_EQ(Ledger::get().failures[0], stated_bound);
+  Ledger::get() = {};
+}
+
 }  // namespace
 }  // namespace megaseal::proof

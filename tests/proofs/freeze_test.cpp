@@ -72,6 +72,11 @@ TEST(Freeze, ValueBelowTwiceThePrime) {
   EXPECT_TRUE(Ledger::get().failures.empty());
   EXPECT_GT(Ledger::get().checks, 20);
   Ledger::get() = {};
+  // It asks for limbs that are no wider, which is how the runs of the slots show that it gets none.
+  e.l[3].hi++;
+  Limbs5x51<IntervalWord>::is_zero(e);
+  EXPECT_EQ(Ledger::get().failures, std::vector<std::string>(1, stated_bound));
+  Ledger::get() = {};
 }
 
 // ---- All three, at the edges

@@ -31,6 +31,9 @@ struct Ledger {
 };
 inline void need(bool holds, const char* what) { Ledger::get().need(holds, what); }
 
+/// What is reported of a bound that a kernel states and does not get.
+inline constexpr const char* stated_bound = "limbs below the bound that is stated";
+
 /// The largest number with as many bits as x.
 inline u64 all_ones(u64 x) { return x == 0 ? 0 : ~u64(0) >> __builtin_clzll(x); }
 
@@ -101,6 +104,8 @@ struct IntervalLanes {
     return {a.lo > b.lo ? a.lo : b.lo, all_ones(a.hi | b.hi)};
   }
   friend IntervalLanes operator^(IntervalLanes a, IntervalLanes b) { return {0, all_ones(a.hi | b.hi)}; }
+  /// What a kernel says that it rests on (kernels/base.hpp).
+  friend void expect_below(const IntervalLanes& x, u64 end) { need(x.hi < end, stated_bound); }
   friend IntervalLanes wrap_add(IntervalLanes, IntervalLanes) { return any(); }
   friend IntervalLanes wrap_sub(IntervalLanes, IntervalLanes) { return any(); }
   template <int K>

@@ -145,6 +145,18 @@ TEST(MaddCurveBounds, PlantedDefectsAreReported) {
   expect_reported();
 }
 
+// And denominators that are not carried before they are frozen, where nothing wraps.
+TEST(MaddCurveBounds, PlantedDefectBeforeFreezingIsReported) {
+  const Madd::Elem tight = Madd::norm(Madd::Prod{
+      {W8::any().shr<1>(), W8::any().shr<1>(), W8::any().shr<1>(), W8::any().shr<1>(), W8::any().shr<1>()}});
+  const Madd::Prod product = Madd::mul(tight, tight);
+  Madd::is_zero(Madd::norm(product));
+  expect_proved(100);
+  Madd::is_zero(NoCarry::norm(product));
+  EXPECT_EQ(Ledger::get().failures, std::vector<std::string>(5, stated_bound));
+  Ledger::get() = {};
+}
+
 TEST(FmaCurveBounds, X25519Shared) {
   run_shared<Fma>();
   expect_proved(500'000);
