@@ -8,8 +8,8 @@
 // p = 2^255 - 19, so 2^256 is 38 modulo p, and a number has two or three representatives below 2^256 = 2p + 38. freeze()
 // takes the one below p.
 //
-// W::Carries has the sums whose carries go from limb to limb. Each limb but for those is exact: tests/proofs says what
-// was tried at the edges of every bound below.
+// W::Carries has the sums whose carries go from limb to limb. None is lost, and every sum and difference gets the tight
+// number that it asks for: tests/proofs shows both, for all numbers.
 #pragma once
 #include "kernels/field_ops.hpp"
 

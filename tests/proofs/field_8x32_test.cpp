@@ -1,5 +1,6 @@
 // GF(2^255 - 19) in full limbs, whose bounds are those of whole numbers: every operation at the edges of what it may be
-// given, and beside them, against exact computation. The same code runs on the device, but for W32::Carries.
+// given, and beside them, against exact computation. The same code runs on the device, but for W32::Carries. That no number
+// loses a carry is shown in field_8x32_bounds_test.cpp.
 #define MEGASEAL_ISA prove_field_8x32
 #include "kernels/field_8x32.hpp"
 
