@@ -14,8 +14,11 @@
 
 MEGASEAL_KERNELS_BEGIN
 
+struct PolyWord64;
+
 /// What the accumulator is made of: numbers of 32 bits, and sums of their products.
 struct PolyNarrow {
+  using Word64 = PolyWord64;  // which limbs of 26 bits need
   u32 v;
   static MEGASEAL_INLINE PolyNarrow splat(u32 x) { return {x}; }
   friend MEGASEAL_INLINE PolyNarrow operator+(PolyNarrow a, PolyNarrow b) { return {a.v + b.v}; }
@@ -25,6 +28,10 @@ struct PolyNarrow {
   MEGASEAL_INLINE PolyNarrow shr() const {
     return {v >> N};
   }
+  /// As an integer of 64 bits, and its halves.
+  static MEGASEAL_INLINE u64 joined(PolyNarrow low, PolyNarrow high) { return u64(high.v) << 32 | low.v; }
+  static MEGASEAL_INLINE PolyNarrow low_of(u64 x) { return {u32(x)}; }
+  static MEGASEAL_INLINE PolyNarrow high_of(u64 x) { return {u32(x >> 32)}; }
 };
 struct PolyWide {
   u64 v;
@@ -122,12 +129,13 @@ struct PolySum {
   }
 };
 
-/// The 64-bit word that limbs of 26 bits need here.
+/// The 64-bit word of limbs of 26 bits.
 struct PolyWord64 {
   static constexpr int lanes = 1;
   u64 v;
   static MEGASEAL_INLINE PolyWord64 splat(u64 x) { return {x}; }
   static MEGASEAL_INLINE PolyWord64 zero() { return {0}; }
+  MEGASEAL_INLINE u64 first() const { return v; }
   friend MEGASEAL_INLINE PolyWord64 operator+(PolyWord64 a, PolyWord64 b) { return {a.v + b.v}; }
   friend MEGASEAL_INLINE PolyWord64 operator&(PolyWord64 a, PolyWord64 b) { return {a.v & b.v}; }
   friend MEGASEAL_INLINE PolyWord64 operator|(PolyWord64 a, PolyWord64 b) { return {a.v | b.v}; }
@@ -150,22 +158,26 @@ struct PolyWord64 {
 };
 
 /// sum·r^e, e public: a message has less than 2^28 blocks.
-MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<PolyNarrow>& key, u32 e) {
-  using Field = Poly1305Field26<PolyWord64>;
+template <class N>
+MEGASEAL_INLINE void poly_times_power(PolySum<N>& sum, const PolyKey<N>& key, u32 e) {
+  using W = typename N::Word64;
+  using Field = Poly1305Field26<W>;
+  using Number = decltype(W{}.first());
   if (e == 0) return;
-  const auto load = [](Field::Elem & out, const PolyNarrow* h, u32 top) __attribute__((always_inline)) {
-    u64 l[5];
-    Field::split(l, u64(h[1].v) << 32 | h[0].v, u64(h[3].v) << 32 | h[2].v, u64(top));
+  const auto load = [](typename Field::Elem & out, const N* h, N top) __attribute__((always_inline)) {
+    Number l[5];
+    Field::split(l, N::joined(h[0], h[1]), N::joined(h[2], h[3]), N::joined(top, N::splat(0)));
     MEGASEAL_UNROLL(5)
-    for (int i = 0; i < 5; i++) out.l[i] = {l[i]};
+    for (int i = 0; i < 5; i++) out.l[i] = W::splat(l[i]);
   };
-  const auto times = [](Field::Elem & x, const Field::Elem& y) __attribute__((always_inline)) {
-    Field::Sum t = Field::no_sum();
+  const auto times =
+      [](typename Field::Elem & x, const typename Field::Elem& y) __attribute__((always_inline)) {
+    typename Field::Sum t = Field::no_sum();
     Field::mul_add(t, x, Field::factor(y));
     x = Field::reduce(t);
   };
-  Field::Elem r, power, x;
-  load(r, key.r, 0);
+  typename Field::Elem r, power, x;
+  load(r, key.r, N::splat(0));
   power = r;
   int bit = 31;
   while (!(e >> bit & 1)) bit--;
@@ -173,14 +185,14 @@ MEGASEAL_INLINE void poly_times_power(PolySum<PolyNarrow>& sum, const PolyKey<Po
     times(power, power);
     if (e >> bit & 1) times(power, r);
   }
-  load(x, sum.h, sum.h[4].v);
+  load(x, sum.h, sum.h[4]);
   times(x, power);
-  u64 l[5], h0, h1, h2;
+  Number l[5], h0, h1, h2;
   MEGASEAL_UNROLL(5)
-  for (int i = 0; i < 5; i++) l[i] = x.l[i].v;
+  for (int i = 0; i < 5; i++) l[i] = x.l[i].first();
   Field::join(h0, h1, h2, l);
-  sum.h[0].v = u32(h0), sum.h[1].v = u32(h0 >> 32), sum.h[2].v = u32(h1), sum.h[3].v = u32(h1 >> 32);
-  sum.h[4].v = u32(h2);
+  sum.h[0] = N::low_of(h0), sum.h[1] = N::high_of(h0), sum.h[2] = N::low_of(h1), sum.h[3] = N::high_of(h1);
+  sum.h[4] = N::low_of(h2);
 }
 
 MEGASEAL_KERNELS_END

@@ -16,6 +16,7 @@ namespace {
 constexpr u64 max32 = ~u32(0);
 
 struct BoundNarrow {
+  using Word64 = IntervalWord;
   u64 lo, hi;
   static BoundNarrow splat(u32 x) { return {x, x}; }
   static BoundNarrow any() { return {0, max32}; }
@@ -32,6 +33,11 @@ struct BoundNarrow {
   BoundNarrow shr() const {
     return {lo >> N, hi >> N};
   }
+  static IntervalWord joined(BoundNarrow low, BoundNarrow high) {
+    return {high.lo << 32 | low.lo, high.hi << 32 | low.hi};
+  }
+  static BoundNarrow low_of(IntervalWord x) { return x.hi > max32 ? any() : BoundNarrow{x.lo, x.hi}; }
+  static BoundNarrow high_of(IntervalWord x) { return {x.lo >> 32, x.hi >> 32}; }
 };
 struct BoundWide {
   u64 hi;
@@ -95,6 +101,17 @@ TEST(CudaPoly1305Bounds, SumsOfPartsAreAFixedPoint) {
   expect_proved();
 }
 
+// Each step takes reduced elements and leaves one (Poly1305VectorBounds), so that it does not matter which steps a power
+// takes.
+TEST(CudaPoly1305Bounds, PowersLeaveASumAsItWas) {
+  for (const u32 e : {1u, 2u, 3u, 1u << 27, (1u << 28) - 1, 0x0aaaaaaau, 0x05555555u}) {
+    PolySum<BoundNarrow> sum = between_blocks();
+    poly_times_power(sum, any_key(), e);
+    EXPECT_LE(sum.h[4].hi, 4u);
+  }
+  expect_proved();
+}
+
 // Negative control: an r that was not clamped must be reported.
 TEST(CudaPoly1305Bounds, AnUnclampedKeyIsReported) {
   const BoundNarrow any = BoundNarrow::any();
@@ -102,6 +119,15 @@ TEST(CudaPoly1305Bounds, AnUnclampedKeyIsReported) {
   for (int i = 0; i < 4; i++) key.r[i] = key.s[i] = any;
   PolySum<BoundNarrow> sum = between_blocks();
   sum.block(any, any, any, any, 1, key);
+  EXPECT_FALSE(Ledger::get().failures.empty());
+  Ledger::get() = {};
+}
+
+// And a sum that was left unreduced.
+TEST(CudaPoly1305Bounds, AWideSumIsReported) {
+  PolySum<BoundNarrow> sum = between_blocks();
+  sum.h[4] = BoundNarrow::any();
+  poly_times_power(sum, any_key(), 1);
   EXPECT_FALSE(Ledger::get().failures.empty());
   Ledger::get() = {};
 }
