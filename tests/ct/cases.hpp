@@ -32,8 +32,8 @@ struct Case {
 /// Cases of every slot that the table offers, the same for every backend.
 std::vector<Case> cases_of(const KernelTable& table);
 
-/// Offers hchacha20 and chacha20_stream only: the first branches on a secret, the second indexes with one. Checkers that
-/// do not object to it check nothing.
+/// Offers hchacha20 and chacha20_stream only: the first branches on a secret, the second indexes with one and touches an
+/// address made of one. Checkers that do not object to it check nothing.
 extern const KernelTable planted_table;
 
 }  // namespace megaseal::ct

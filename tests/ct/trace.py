@@ -202,11 +202,12 @@ def main():
         if match:
             differences.setdefault(notes.places[int(match[2])], match[1])
     if planted:
-        text = " ".join(differences)
-        if not re.search("(jump not|way) taken .*branch_on_secret", text) or \
-                not re.search("address touched in .*index_with_secret", text):
-            binary.fail("planted leaks were not found", *differences)
-        print("both planted leaks were found")
+        expected = ["(jump not|way) taken .*branch_on_secret", "address touched in .*index_with_secret",
+                    "address touched in .*touch_secret_address"]
+        missed = [leak for leak in expected if not any(re.match(leak, where) for where in differences)]
+        if missed:
+            binary.fail("planted leaks were not found", *missed, *differences)
+        print(f"all {len(expected)} planted leaks were found")
     elif differences:
         binary.fail("depends on a secret:", *(f"  {where}, in {case}" for where, case in differences.items()))
 
