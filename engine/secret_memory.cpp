@@ -140,11 +140,12 @@ SecretSlab& SecretSlab::contexts() {
 uint8_t* SecretSlab::take() {
   std::lock_guard lock(mutex_);
   if (free_.empty()) {
-    SecretPages& page =
+    const size_t slots = page_size() / slot_size_;
+    // Room for every slot of every page, so that giving one back never allocates. Before the page comes: without its slots
+    // to give it would be lost.
+    free_.reserve((pages_.size() + 1) * slots);
+    const SecretPages& page =
         pages_.emplace_back(page_size(), SecretPages::On_fork::keep, SecretPages::Lock::best_effort);
-    const size_t slots = page.size() / slot_size_;
-    // Room for every slot of every page, so that giving one back never allocates.
-    free_.reserve(pages_.size() * slots);
     for (size_t i = 0; i < slots; i++) free_.push_back(page.data() + i * slot_size_);
   }
   uint8_t* slot = free_.back();

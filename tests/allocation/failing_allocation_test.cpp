@@ -1,5 +1,8 @@
 // Each request for memory in turn fails, and each thread's start: the call says so, nothing is leaked, the next call on
 // the same engine works.
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstring>
 
 #include "tests/allocation/own_malloc.hpp"
@@ -22,18 +25,16 @@ class FailingAllocation : public ::testing::Test {
 };
 
 /// Runs `call` with the first request failing, then the second, and so on until all are met. `call` answers an error, and
-/// leaves no more allocated than there was where `leaves_nothing`.
+/// leaves no more allocated than there was.
 template <class Call>
-void each_fails(bool leaves_nothing, const Call& call) {
+void each_fails(const Call& call) {
   ASSERT_EQ(call(), MEGASEAL_ERROR_NONE);  // what is allocated once and for all
   for (size_t n = 1; n < most_requests; n++) {
     const long before = own_malloc::live();
     own_malloc::fail(n);
     const megaseal_error error = call();
     const bool failed = own_malloc::failed();
-    if (leaves_nothing) {
-      EXPECT_EQ(own_malloc::live(), before) << "request " << n;
-    }
+    EXPECT_EQ(own_malloc::live(), before) << "request " << n;
     if (!failed) {
       EXPECT_EQ(error, MEGASEAL_ERROR_NONE);
       EXPECT_GT(n, 1u) << "nothing was requested";
@@ -47,7 +48,7 @@ void each_fails(bool leaves_nothing, const Call& call) {
 }
 
 TEST_F(FailingAllocation, Engine) {
-  each_fails(true, [] {
+  each_fails([] {
     megaseal_engine_options options = {};
     options.struct_size = sizeof options;
     options.num_threads = 4;
@@ -60,16 +61,24 @@ TEST_F(FailingAllocation, Engine) {
 }
 
 TEST_F(FailingAllocation, Keys) {
-  each_fails(true, [] {
+  each_fails([] {
     megaseal_secret_key* key = nullptr;
     const megaseal_error error = megaseal_secret_key_generate(&key);
     EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
     megaseal_secret_key_release(key);
     return error;
   });
+  const Bytes secret = Random().bytes(32);
+  each_fails([&] {
+    megaseal_secret_key* key = nullptr;
+    const megaseal_error error = megaseal_secret_key_create(&key, secret.data());
+    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
+    megaseal_secret_key_release(key);
+    return error;
+  });
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
   megaseal_secret_key_to_pem(pem, key_.get());
-  each_fails(true, [&] {
+  each_fails([&] {
     megaseal_secret_key* key = nullptr;
     const megaseal_error error = megaseal_secret_key_from_pem(&key, nullptr, pem, std::strlen(pem));
     EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
@@ -78,7 +87,7 @@ TEST_F(FailingAllocation, Keys) {
   });
   uint8_t public_key[32];
   megaseal_secret_key_public_key(key_.get(), public_key);
-  each_fails(true, [&] {
+  each_fails([&] {
     megaseal_recipient* recipient = nullptr;
     const megaseal_error error = megaseal_recipient_create(&recipient, public_key);
     EXPECT_EQ(recipient == nullptr, error != MEGASEAL_ERROR_NONE);
@@ -87,26 +96,52 @@ TEST_F(FailingAllocation, Keys) {
   });
 }
 
-TEST_F(FailingAllocation, Contexts) {
-  const Engine engine = make_engine("", 3);
-  const Bytes info = Random().bytes(100);
-  const megaseal_hpke_params params = hpke_params(info);
-  uint8_t enc[32];
-  each_fails(false, [&] {
-    megaseal_hpke_context* context = nullptr;
-    const megaseal_error error =
-        megaseal_hpke_sender_create(&context, enc, engine.get(), &params, recipient_.get());
-    EXPECT_EQ(context == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_hpke_context_destroy(context);
-    return error;
+/// Makes secrets when no slot of `slot_size` bytes is left for one, with each request failing that a page for more takes.
+/// `make` makes one, null for want of memory. Pages are kept, whatever fails: each must have all its slots to give.
+template <class Make>
+void each_fails_at_a_new_page(size_t slot_size, const Make& make) {
+  const size_t slots = size_t(sysconf(_SC_PAGESIZE)) / slot_size;
+  std::vector<decltype(make())> held;
+  held.reserve(20 * slots);
+  const auto hold = [&](size_t num) {
+    for (size_t i = 0; i < num; i++) ASSERT_TRUE(held.emplace_back(make()));
+  };
+  size_t requests = 1;
+  for (size_t i = 0; requests == 1; i++) {
+    ASSERT_LT(i, slots + 1) << "no page was asked for";
+    own_malloc::count();
+    hold(1);
+    requests = own_malloc::counted();
+  }
+  hold(slots - 1);
+  size_t n = 1;
+  for (bool failed = true; failed; n++) {
+    ASSERT_LT(n, 10u);
+    const long before = own_malloc::live();
+    own_malloc::fail(n);
+    auto made = make();
+    failed = own_malloc::failed();
+    EXPECT_EQ(made == nullptr, failed) << "request " << n;
+    made.reset();
+    hold(slots);
+    EXPECT_EQ(own_malloc::live() - before, long(slots + 1)) << "a page was lost to request " << n;
+  }
+  EXPECT_GE(n, 4u) << "fewer requests than for a secret, a page and its slots";
+}
+
+TEST_F(FailingAllocation, PagesOfSecrets) {
+  const Bytes secret = Random().bytes(32);
+  each_fails_at_a_new_page(32, [&] {
+    megaseal_secret_key* key = nullptr;
+    (void)!megaseal_secret_key_create(&key, secret.data());
+    return SecretKey(key);
   });
-  each_fails(false, [&] {
+  const Engine engine = make_engine("", 1);
+  each_fails_at_a_new_page(96, [&] {
     megaseal_hpke_context* context = nullptr;
-    const megaseal_error error =
-        megaseal_hpke_receiver_create(&context, engine.get(), &params, key_.get(), enc);
-    EXPECT_EQ(context == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_hpke_context_destroy(context);
-    return error;
+    uint8_t enc[32];
+    (void)!megaseal_hpke_sender_create(&context, enc, engine.get(), nullptr, recipient_.get());
+    return Context(context);
   });
 }
 
@@ -230,6 +265,27 @@ TEST_F(FailingAllocation, Batches) {
   }
 }
 
+TEST_F(FailingAllocation, Contexts) {
+  const Bytes info = Random().bytes(100);
+  const megaseal_hpke_params params = hpke_params(info);
+  uint8_t enc[32];
+  each_batch_fails("sender", [&](megaseal_engine* engine) {
+    megaseal_hpke_context* context = nullptr;
+    const megaseal_error error =
+        megaseal_hpke_sender_create(&context, enc, engine, &params, recipient_.get());
+    EXPECT_EQ(context == nullptr, error != MEGASEAL_ERROR_NONE);
+    megaseal_hpke_context_destroy(context);
+    return error;
+  });
+  each_batch_fails("receiver", [&](megaseal_engine* engine) {
+    megaseal_hpke_context* context = nullptr;
+    const megaseal_error error = megaseal_hpke_receiver_create(&context, engine, &params, key_.get(), enc);
+    EXPECT_EQ(context == nullptr, error != MEGASEAL_ERROR_NONE);
+    megaseal_hpke_context_destroy(context);
+    return error;
+  });
+}
+
 TEST_F(FailingAllocation, ContextBatches) {
   const Engine maker = make_engine("", 1);
   uint8_t enc[32];
@@ -251,6 +307,42 @@ TEST_F(FailingAllocation, ContextBatches) {
         for (size_t i = 0; i < num; i++) sequences[i] = first + i;
         return megaseal_hpke_context_open_batch(receiver.get(), nullptr, engine, batch, sequences.data());
       });
+  // Longer than what a new engine has room for.
+  const Bytes one = Random().bytes(5000);
+  const std::vector<const void*> contexts(num, one.data());
+  const std::vector<uint64_t> lens(num, one.size());
+  megaseal_inputs inputs = {};
+  inputs.ptrs = contexts.data(), inputs.lens = lens.data();
+  Bytes out(40 * num), expected(40 * num);
+  ASSERT_EQ(
+      megaseal_hpke_context_export_batch(receiver.get(), expected.data(), maker.get(), num, &inputs, 40),
+      MEGASEAL_ERROR_NONE);
+  each_batch_fails("exports", [&](megaseal_engine* engine) {
+    std::fill(out.begin(), out.end(), uint8_t(0));
+    const megaseal_error error =
+        megaseal_hpke_context_export_batch(sender.get(), out.data(), engine, num, &inputs, 40);
+    if (error == MEGASEAL_ERROR_NONE) {
+      EXPECT_EQ(out, expected);
+    }
+    return error;
+  });
+}
+
+// It has no error for want of memory: an engine's tables have their place before the first is made.
+TEST_F(FailingAllocation, PreparedRecipientsRequestNothing) {
+  const Engine maker = make_engine("", 1), engine = make_engine("", 3);
+  if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty())
+    GTEST_SKIP() << "no backend has tables";
+  const size_t num = 300;
+  Bytes publics(32 * num), secrets(32 * num);
+  ASSERT_EQ(megaseal_keygen_batch(maker.get(), publics.data(), secrets.data(), num), MEGASEAL_ERROR_NONE);
+  size_t num_prepared = 0;
+  own_malloc::fail(1);
+  const megaseal_error error = megaseal_prepare_recipients(engine.get(), &num_prepared, num, publics.data(),
+                                                           32, MEGASEAL_PREPARED_AUTO);
+  EXPECT_FALSE(own_malloc::failed());
+  EXPECT_EQ(error, MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(num_prepared, num);
 }
 
 }  // namespace
