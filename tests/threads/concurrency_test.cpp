@@ -12,7 +12,7 @@
 namespace megaseal::test {
 namespace {
 
-constexpr size_t num_callers = 4;
+constexpr size_t num_callers = 8;
 
 /// Runs `body(caller)` on several threads that start together.
 template <class Body>
@@ -36,9 +36,9 @@ TEST_P(ConcurrentCallers, ShareOneEngineAndGetTheSameBytes) {
   ASSERT_TRUE(expected.ok());
   std::atomic<int> wrong = 0;
   together([&](size_t caller) {
-    for (size_t round = 0; round < 4; ++round) {
+    for (size_t round = 0; round < 2; ++round) {
       const std::vector<size_t> some(items.begin(),
-                                     items.begin() + ptrdiff_t(caller == 0 ? 2 : 260 - 50 * round));
+                                     items.begin() + ptrdiff_t(caller == 0 ? 2 : 260 - 100 * round));
       const Results sealed = scheme().seal(engine.get(), Layout::packed, some);
       const Results opened = scheme().open(engine.get(), Layout::pointers, some, sealed.out);
       wrong += !sealed.ok() || !opened.ok() || opened.out != scheme().plaintexts(some).in ||
@@ -62,7 +62,7 @@ TEST(Concurrency, ContextCallsGetDisjointNumbers) {
   ASSERT_EQ(megaseal_hpke_receiver_create(&made, engine.get(), nullptr, key.get(), enc.data()),
             MEGASEAL_ERROR_NONE);
   const Context receiver(made);
-  constexpr size_t rounds = 60, per_batch = 3;
+  constexpr size_t rounds = 30, per_batch = 3;
   std::vector<uint64_t> firsts[num_callers];
   std::atomic<int> wrong = 0;
   together([&](size_t caller) {
@@ -96,7 +96,7 @@ TEST(Concurrency, ContextCallsGetDisjointNumbers) {
 
 TEST(Concurrency, FreshKeysOfManyCallersAllDiffer) {
   const Engine engine = make_engine("", 2);
-  constexpr size_t per_call = 50, rounds = 5;
+  constexpr size_t per_call = 50, rounds = 3;
   std::vector<Bytes> secrets[num_callers];
   together([&](size_t caller) {
     for (size_t round = 0; round < rounds; ++round) {
@@ -119,7 +119,7 @@ TEST(Concurrency, ReferencesAreCountedAtomically) {
   ASSERT_EQ(megaseal_recipient_create(&recipient, public_key.data()), MEGASEAL_ERROR_NONE);
   std::atomic<int> wrong = 0;
   together([&](size_t) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 250; ++i) {
       megaseal_recipient_release(megaseal_recipient_retain(recipient));
       megaseal_secret_key_retain(key);
       wrong += public_key_of(key) != public_key;
@@ -138,7 +138,7 @@ TEST(Concurrency, EnginesAndKeysComeAndGo) {
   std::atomic<int> wrong = 0;
   together([&](size_t caller) {
     Random random(caller);
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 4; ++i) {
       const Engine engine = make_engine("", 1 + uint32_t(i) % 3);
       wrong += scheme.seal(engine.get(), Layout::packed, items).out != expected.out;
       std::vector<SecretKey> keys;
@@ -169,7 +169,7 @@ TEST(Concurrency, TablesComeAndGoWhileOthersReadThem) {
     Random random(caller + 5);
     Bytes points(32 * num), out(32 * num);
     std::vector<size_t> to(num);
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 10; ++round) {
       const uint64_t among = round % 3 == 0 ? 10 : num_keys;
       for (size_t i = 0; i < num; ++i) {
         to[i] = random.below(among);
@@ -192,7 +192,7 @@ TEST(Concurrency, TablesComeAndGoWhileOthersReadThem) {
 TEST(Concurrency, QueriesFromSeveralThreads) {
   std::atomic<int> wrong = 0;
   together([&](size_t) {
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 10; ++i) {
       wrong += backend_info("scalar").state != MEGASEAL_BACKEND_AVAILABLE;
       wrong += std::string(megaseal_cpu_features()).empty();
       wrong += std::string(megaseal_version()).empty();
