@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -93,27 +94,77 @@ TEST_P(Fork, TheChildSealsAndOpensTheSameBytes) {
 
 MEGASEAL_ON_EVERY_SCHEME(Fork);
 
+/// What this process draws before two forks and after them, and what the children draw, 32 bytes a piece: nothing comes twice.
+template <class Draw>
+void expect_all_differ(size_t num, const Draw& draw) {
+  const Bytes before = draw();  // the generator has state to inherit
+  const Bytes first_child = in_child(draw), second_child = in_child(draw), parent = draw();
+  std::set<Bytes> all;
+  for (const Bytes* drawn : {&before, &first_child, &second_child, &parent}) {
+    ASSERT_EQ(drawn->size(), 32 * num);
+    for (size_t i = 0; i < num; ++i) all.emplace(&(*drawn)[32 * i], &(*drawn)[32 * i] + 32);
+  }
+  EXPECT_EQ(all.size(), 4 * num);
+}
+
 TEST(ForkRandom, ChildAndParentDrawDifferentKeys) {
 #ifdef MEGASEAL_TSAN
   GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
 #endif
   const Engine engine = make_engine("", 2);
-  const auto draw = [&] {
+  expect_all_differ(40, [&] {
     Bytes publics(32 * 40), secrets(32 * 40);
     if (megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), 40) != MEGASEAL_ERROR_NONE)
       return Bytes();
     return secrets;
-  };
-  ASSERT_FALSE(draw().empty());  // the generator has state to inherit
-  const Bytes first_child = in_child(draw), second_child = in_child(draw), parent = draw();
-  ASSERT_EQ(first_child.size(), parent.size());
-  ASSERT_EQ(second_child.size(), parent.size());
-  for (size_t i = 0; i < parent.size(); i += 32)
-    for (size_t j = 0; j < parent.size(); j += 32) {
-      EXPECT_FALSE(std::equal(&parent[i], &parent[i] + 32, &first_child[j]));
-      EXPECT_FALSE(std::equal(&parent[i], &parent[i] + 32, &second_child[j]));
-      EXPECT_FALSE(std::equal(&first_child[i], &first_child[i] + 32, &second_child[j]));
+  });
+}
+
+// A batch's ephemeral public keys stand first in what was sealed, HPKE's enc as well as a sealed box's.
+TEST(ForkRandom, ChildAndParentSealWithDifferentEphemeralKeys) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  const Engine engine = make_engine("", 2);
+  const Recipient recipient = make_recipient(public_key_of(make_secret_key(Random().bytes(32)).get()));
+  const megaseal_recipient* const handle = recipient.get();
+  const megaseal_recipients to = to_one(&handle);
+  for (const megaseal_format format :
+       {MEGASEAL_FORMAT_HPKE, MEGASEAL_FORMAT_SEALEDBOX, MEGASEAL_FORMAT_SEALEDBOX_SALSA}) {
+    SCOPED_TRACE(format);
+    const Messages texts = {std::vector<Bytes>(300, bytes_of("text")), {}};
+    expect_all_differ(300, [&] {
+      const Results sealed =
+          seal(Layout::packed, shape_of(format), texts, [&](size_t* failed, const megaseal_batch* batch) {
+            return format == MEGASEAL_FORMAT_HPKE
+                       ? megaseal_hpke_seal_batch(engine.get(), failed, nullptr, batch, nullptr, &to)
+                       : megaseal_sealedbox_seal_batch(engine.get(), failed, batch, format, &to);
+          });
+      Bytes enc;
+      if (sealed.ok())
+        for (const Bytes& message : sealed.out) enc.insert(enc.end(), message.begin(), message.begin() + 32);
+      return enc;
+    });
+  }
+}
+
+TEST(ForkRandom, ChildAndParentMakeDifferentContexts) {
+#ifdef MEGASEAL_TSAN
+  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
+#endif
+  const Engine engine = make_engine("", 2);
+  const Recipient recipient = make_recipient(public_key_of(make_secret_key(Random().bytes(32)).get()));
+  expect_all_differ(40, [&] {
+    Bytes enc(32 * 40);
+    for (size_t i = 0; i < 40; ++i) {
+      megaseal_hpke_context* made = nullptr;
+      if (megaseal_hpke_sender_create(&made, &enc[32 * i], engine.get(), nullptr, recipient.get()) !=
+          MEGASEAL_ERROR_NONE)
+        return Bytes();
+      megaseal_hpke_context_destroy(made);
     }
+    return enc;
+  });
 }
 
 TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
