@@ -123,6 +123,7 @@ Bytes clamped(Bytes scalar) {
 
 TEST_P(Leftovers, Ciphers) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
   Random random;
   for (const size_t len : {0, 1, 40, 64, 192, 193, 300, 440, 800, 960, 1000, 5000}) {
     const Bytes key = random.bytes(32), nonce = random.bytes(12), in = random.bytes(len + 8),
@@ -148,6 +149,7 @@ TEST_P(Leftovers, Ciphers) {
     const AeadTile back_tile{.num = 1, .items = &back, .status = &status};
     expect_nothing_left({key, stream, in, numbers}, [&] { table().chacha20poly1305_open(&back_tile); });
     EXPECT_EQ(status, 0);
+    if (!table().chacha20_stream) continue;  // as a device leaves it to the CPU
     Bytes produced(stream.size());
     const StreamItem s{.key = key.data(),
                        .nonce = nonce.data(),
@@ -162,6 +164,7 @@ TEST_P(Leftovers, Ciphers) {
 
 TEST_P(Leftovers, CiphersOfManyMessages) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
   Random random;
   for (const size_t num : {2, 5, 70}) {
     for (const size_t len : {10, 100, 700}) {
@@ -196,6 +199,7 @@ TEST_P(Leftovers, CiphersOfManyMessages) {
 // Lengths that go all the ways there are, in one tile; and of what is refused the right tag is a secret as well.
 TEST_P(Leftovers, CiphersOfRaggedMessages) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
   Random random;
   const size_t lens[] = {0, 5, 64, 700, 17000, 129, 16384, 40, 3000, 1}, num = 150;
   std::vector<Bytes> in(num), out(num), back(num), needles;
@@ -229,6 +233,7 @@ TEST_P(Leftovers, CiphersOfRaggedMessages) {
 
 TEST_P(Leftovers, CiphersInGeneralRegisters) {
   MEGASEAL_NEEDS_SLOT(chacha20poly1305_seal);
+  MEGASEAL_NEEDS_SLOT(chacha20poly1305_open);
   Random random;
   for (size_t round = 0; round < 60; round++) {
     const size_t num = 1 + random.below(20);
@@ -259,6 +264,7 @@ TEST_P(Leftovers, CiphersInGeneralRegisters) {
 
 TEST_P(Leftovers, X25519) {
   MEGASEAL_NEEDS_SLOT(x25519_shared);
+  MEGASEAL_NEEDS_SLOT(x25519_public);
   Random random;
   for (const size_t num : {1, 3, 64, 130}) {
     const Bytes secrets = random.bytes(32 * num), points = random.bytes(32 * num);
