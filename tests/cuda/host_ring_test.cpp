@@ -170,6 +170,21 @@ TEST(cudaSecrets, AreGoneFromTheSlotBeforeAnyResultIsRead) {
   EXPECT_TRUE(all_zero({slot->pinned + 3072, 1024}));
 }
 
+TEST(cudaSecrets, OfOthersAreGoneFromFreshMemory) {
+  HostRuntime host(reference_programs());
+  gpu::DeviceOptions options = small_slots();
+  options.slot_bytes = 4 << 20;
+  gpu::Devices devices(host, options);
+  gpu::Slot* const slot = devices.acquire(false);
+  for (const uint64_t bytes : {uint64_t(4096), uint64_t(3) << 20}) {
+    ASSERT_TRUE(slot && devices.prepare(*slot, 4096, bytes));
+    host.drain();
+    EXPECT_GE(slot->memory_bytes, bytes);
+    EXPECT_TRUE(all_zero({slot->memory, slot->memory + slot->memory_bytes}));
+  }
+  devices.release(*slot);
+}
+
 TEST(cudaOrder, IsGivenWhereLengthsDiffer) {
   World world(small_slots());
   const auto seal = [](size_t shortest, size_t longest) {
