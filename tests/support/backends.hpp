@@ -1,5 +1,6 @@
-// Tests that run once per row of backends.def and for the stand-in (stand_in.hpp), each under its backend's name. A backend that this machine cannot run is
-// skipped by name; one whose self-test failed is run all the same, so that the tests say what is wrong with it.
+// Tests that run once per row of backends.def and for the stand-in (stand_in.hpp), each under its backend's name. A backend
+// that this machine cannot run is skipped by name; one whose self-test failed is run all the same, so that the tests say what
+// is wrong with it. What a device failed to do the CPU has answered for it, so each test also asks whether it did.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -47,6 +48,16 @@ inline std::vector<std::string> available_backends() {
   return out;
 }
 
+/// "", or what a backend's device did not do: right results say nothing of it then.
+inline std::string left_to_cpu(const BackendRow& row, uint64_t faults_before = 0) {
+  if (!row.device) return "";
+  const DeviceReport now = row.device->report();
+  std::string out = now.put_aside;
+  if (now.num_faults > faults_before)
+    out += " after " + std::to_string(now.num_faults - faults_before) + " faults";
+  return out;
+}
+
 class BackendTest : public ::testing::TestWithParam<const BackendRow*> {
  protected:
   void SetUp() override {
@@ -55,16 +66,27 @@ class BackendTest : public ::testing::TestWithParam<const BackendRow*> {
     use_stand_in(row.name == stand_in_name);
     if (row.name == stand_in_name) {
       ASSERT_EQ(row.device->start(), "");
+      faults_before_ = row.device->report().num_faults;
       return;
     }
     if (!row.table) GTEST_SKIP() << row.name << " is left out of this build";
     if (!runs_here(row)) GTEST_SKIP() << row.name << " cannot run here: " << backend_info(row.name).reason;
     ASSERT_STREQ(row.table->name, row.name) << "another backend's table runs under this name";
+    if (row.device) faults_before_ = row.device->report().num_faults;
+  }
+  void TearDown() override {
+    if (IsSkipped()) return;
+    EXPECT_EQ(left_to_cpu(*GetParam(), faults_before_), "");
   }
   const KernelTable& table() const { return *GetParam()->table; }
   const char* name() const { return GetParam()->name; }
-  /// Random cases: a tenth of them on the stand-in, whose lanes take turns.
-  size_t fewer(size_t num) const { return GetParam() == &stand_in_row() ? num / 10 : num; }
+  /// Where a call with one item costs what it costs with thousands.
+  bool on_device() const { return GetParam()->device && GetParam() != &stand_in_row(); }
+  /// Random cases: a tenth of them on a device, and on the stand-in, whose lanes take turns.
+  size_t fewer(size_t num) const { return GetParam()->device ? num / 10 : num; }
+
+ private:
+  uint64_t faults_before_ = 0;
 };
 
 inline std::string backend_test_name(const ::testing::TestParamInfo<const BackendRow*>& info) {
