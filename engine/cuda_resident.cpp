@@ -45,6 +45,13 @@ class Launches {
     const BackendState* const device = process_device();
     return device && device->state == MEGASEAL_BACKEND_AVAILABLE;
   }
+  /// Why secrets of the host may not be put into the stream: a graph would keep them, and make the same ephemeral keys of
+  /// one seed each time it is launched.
+  megaseal_error refuses_secrets() const {
+    bool is_captured = false;
+    if (runtime_->capturing(stream_, &is_captured) != gpu::success) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+    return is_captured ? MEGASEAL_ERROR_ARGUMENT : MEGASEAL_ERROR_NONE;
+  }
   template <class Job>
   void run(gpu::Launch<Job> gpu::Programs::*program, const Job& job) {
     if (error_ == gpu::success) error_ = (runtime_->programs().*program)(job, stream_);
@@ -57,8 +64,16 @@ class Launches {
     const int error = runtime_->zero(p, len, stream_);
     if (error_ == gpu::success) error_ = error;
   }
-  void upload(void* to, const void* from, size_t len) {
-    if (error_ == gpu::success && len > 0) error_ = runtime_->upload_any(to, from, len, stream_);
+  /// A secret; `to` has room to a multiple of 64 bytes.
+  void put(uint8_t* to, const uint8_t* from, size_t len) {
+    gpu::PutJob job;
+    for (size_t at = 0; at < len; at += sizeof job.words) {
+      std::memset(job.words, 0, sizeof job.words);
+      std::memcpy(job.words, from + at, std::min(len - at, sizeof job.words));
+      job.out = to + at;
+      run(&gpu::Programs::put, job);
+    }
+    megaseal::wipe(&job, sizeof job);
   }
   megaseal_error result() const {
     return error_ == gpu::success ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
@@ -264,6 +279,8 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
   Launches launches(stream);
   const Dispatch* cpu = process_dispatch();
   if (!launches.can_run() || !cpu) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
+  if (seal || p.psk_len > 0)
+    if (const megaseal_error e = launches.refuses_secrets()) return e;
 
   const size_t num = b->num_items;
   const Arrays s(scratch, num, p.psk_len);
@@ -273,9 +290,9 @@ megaseal_error hpke(bool seal, const megaseal_cuda_batch* batch, uint8_t* enc,
   // Before any secret is in the scratch memory.
   if (seal && !system_random(seed, sizeof seed)) return MEGASEAL_ERROR_RANDOM;
   launches.zero(b->statuses, num);
-  launches.upload(s.psk, shared.psk, shared.psk_len);
+  launches.put(s.psk, shared.psk, shared.psk_len);
   if (seal) {
-    launches.upload(s.seed, seed, sizeof seed);
+    launches.put(s.seed, seed, sizeof seed);
     megaseal::wipe(seed, sizeof seed);
     launches.run(&gpu::Programs::chacha20_stream, gpu::StreamJob{.key = s.seed,
                                                                  .number = 0,

@@ -70,9 +70,6 @@ class CudaRuntime final : public Runtime {
   int upload(void* device, const void* pinned, size_t bytes, Stream s) override {
     return taken(cudaMemcpyAsync(device, pinned, bytes, cudaMemcpyHostToDevice, stream_of(s)));
   }
-  int upload_any(void* device, const void* host, size_t bytes, Stream s) override {
-    return upload(device, host, bytes, s);  // pageable memory is staged before the call returns
-  }
   int download(void* pinned, const void* device, size_t bytes, Stream s) override {
     return taken(cudaMemcpyAsync(pinned, device, bytes, cudaMemcpyDeviceToHost, stream_of(s)));
   }
@@ -82,6 +79,7 @@ class CudaRuntime final : public Runtime {
   int record(Event e, Stream s) override { return taken(cudaEventRecord(event_of(e), stream_of(s))); }
   const Programs& programs() override {
     static const Programs all = {
+        .put = device::launch_put,
         .chacha20_stream = device::launch_chacha20_stream,
         .x25519_shared = device::launch_x25519_shared,
         .x25519_public = device::launch_x25519_public,
@@ -96,6 +94,12 @@ class CudaRuntime final : public Runtime {
         .sealedbox_keys = device::launch_sealedbox_keys,
     };
     return all;
+  }
+  int capturing(Stream s, bool* is_captured) override {
+    cudaStreamCaptureStatus status;
+    if (int e = taken(cudaStreamIsCapturing(stream_of(s), &status))) return e;
+    *is_captured = status != cudaStreamCaptureStatusNone;
+    return success;
   }
   int query(Event e) override { return taken(cudaEventQuery(event_of(e))); }
   const char* error_name(int error) override { return cudaGetErrorName(cudaError_t(error)); }

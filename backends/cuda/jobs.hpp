@@ -10,6 +10,12 @@
 
 namespace megaseal::gpu {
 
+/// Bytes that the host has, for the caller's stream: whoever packs this wipes it.
+struct PutJob {
+  uint32_t words[16];
+  uint8_t* out;  // 64 bytes
+};
+
 /// Fresh ephemeral secrets, or any key stream: ChaCha20 under `key` with nonce `number` (little endian, then zeros), as
 /// engine/ephemeral.hpp stretches a seed. RFC 8439 §2.4.
 struct StreamJob {

@@ -4,6 +4,7 @@
 
 namespace megaseal::gpu::device {
 
+int launch_put(const PutJob&, Stream);
 int launch_chacha20_stream(const StreamJob&, Stream);
 int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table

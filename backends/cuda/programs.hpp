@@ -13,6 +13,7 @@ template <class Job>
 using Launch = int (*)(const Job&, Stream);
 
 struct Programs {
+  Launch<PutJob> put;
   Launch<StreamJob> chacha20_stream;
   Launch<X25519Job> x25519_shared, x25519_public;
   Launch<PrepareJob> x25519_prepare;

@@ -48,12 +48,13 @@ class Runtime {
 
   /// What a stream does in its turn; the calls return before it is done.
   virtual int upload(void* device, const void* pinned, size_t bytes, Stream) = 0;
-  /// From any memory of the host, which has been read when the call returns.
-  virtual int upload_any(void* device, const void* host, size_t bytes, Stream) = 0;
   virtual int download(void* pinned, const void* device, size_t bytes, Stream) = 0;
   virtual int zero(void* device, size_t bytes, Stream) = 0;
   virtual int record(Event, Stream) = 0;
   virtual const Programs& programs() = 0;
+
+  /// Whether what the stream is given is recorded, for a graph that does it later and again.
+  virtual int capturing(Stream, bool* is_captured) = 0;
 
   /// Whether the stream has come to the event: error_not_ready until then. Never waits.
   virtual int query(Event) = 0;

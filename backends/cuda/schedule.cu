@@ -1,11 +1,21 @@
 #define MEGASEAL_ISA cuda
 #include "backends/cuda/kernel.cuh"
 #include "backends/cuda/launches.hpp"
+#include "backends/cuda/put.hpp"
 #include "backends/cuda/schedule.hpp"
 #include "backends/cuda/sealedbox.hpp"
 
 namespace megaseal::gpu::device {
 
+int launch_put(const PutJob& job, Stream stream) {
+  using Program = cuda::PutProgram;
+  // Where the job lies, and not by value: what <<<>>> copies to the stack nobody wipes.
+  void* parameters[] = {const_cast<PutJob*>(&job)};
+  const cudaError_t error = cudaLaunchKernel(cuda::kernel<Program>, dim3(1), dim3(Program::block), parameters, 0,
+                                             static_cast<cudaStream_t>(stream));
+  if (error != cudaSuccess) (void)cudaGetLastError();
+  return int(error);
+}
 int launch_hpke_schedule(const ScheduleJob& job, Stream stream) {
   using Program = cuda::ScheduleProgram;
   if (job.num == 0) return 0;

@@ -182,15 +182,6 @@ int HostRuntime::upload(void* device, const void* pinned, size_t bytes, Stream s
   s->give([=] { std::memcpy(device, pinned, bytes); });
   return success;
 }
-int HostRuntime::upload_any(void* device, const void* host, size_t bytes, Stream stream) {
-  auto* s = static_cast<HostStream*>(stream);
-  if (!holds(device, bytes, s->device)) return invalid_value;
-  const auto* const from = static_cast<const uint8_t*>(host);
-  s->give([device, read = std::vector<uint8_t>(from, from + bytes)] {
-    std::memcpy(device, read.data(), read.size());
-  });
-  return success;
-}
 int HostRuntime::download(void* pinned, const void* device, size_t bytes, Stream stream) {
   auto* s = static_cast<HostStream*>(stream);
   if (!holds(device, bytes, s->device) || !holds(pinned, bytes, -1)) return invalid_value;
@@ -207,6 +198,10 @@ int HostRuntime::record(Event event, Stream stream) {
   auto* e = static_cast<HostEvent*>(event);
   e->stream = static_cast<HostStream*>(stream);
   e->number = e->stream->give({});
+  return success;
+}
+int HostRuntime::capturing(Stream, bool* out) {
+  *out = is_captured;
   return success;
 }
 int HostRuntime::query(Event event) {
@@ -247,20 +242,20 @@ int HostRuntime::launch(const Job& job, Stream stream) {
   return success;
 }
 
-#define MEGASEAL_LAUNCHES                                                         \
-  {                                                                               \
-    .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>,             \
-    .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                 \
-    .x25519_public = launch<&Programs::x25519_public, X25519Job>,                 \
-    .x25519_prepare = launch<&Programs::x25519_prepare, PrepareJob>,              \
-    .x25519_prepared = launch<&Programs::x25519_prepared, PreparedJob>,           \
-    .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,               \
-    .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>, \
-    .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>, \
-    .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,               \
-    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>,               \
-    .cipher_order = launch<&Programs::cipher_order, OrderJob>,                    \
-    .sealedbox_keys = launch<&Programs::sealedbox_keys, SealedBoxJob>             \
+#define MEGASEAL_LAUNCHES                                                                                    \
+  {                                                                                                          \
+    .put = launch<&Programs::put, PutJob>, .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>, \
+    .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                                            \
+    .x25519_public = launch<&Programs::x25519_public, X25519Job>,                                            \
+    .x25519_prepare = launch<&Programs::x25519_prepare, PrepareJob>,                                         \
+    .x25519_prepared = launch<&Programs::x25519_prepared, PreparedJob>,                                      \
+    .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,                                          \
+    .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>,                            \
+    .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>,                            \
+    .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,                                          \
+    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>,                                          \
+    .cipher_order = launch<&Programs::cipher_order, OrderJob>,                                               \
+    .sealedbox_keys = launch<&Programs::sealedbox_keys, SealedBoxJob>                                        \
   }
 
 const Programs& HostRuntime::programs() {
@@ -366,10 +361,6 @@ int FaultyRuntime::upload(void* device, const void* pinned, size_t bytes, Stream
   const int e = fault(Call::upload);
   return e ? e : inner_.upload(device, pinned, bytes, static_cast<FaultyStream*>(s)->inner);
 }
-int FaultyRuntime::upload_any(void* device, const void* pinned, size_t bytes, Stream s) {
-  const int e = fault(Call::upload);
-  return e ? e : inner_.upload_any(device, pinned, bytes, static_cast<FaultyStream*>(s)->inner);
-}
 int FaultyRuntime::download(void* pinned, const void* device, size_t bytes, Stream s) {
   const int e = fault(Call::download);
   return e ? e : inner_.download(pinned, device, bytes, static_cast<FaultyStream*>(s)->inner);
@@ -387,6 +378,10 @@ int FaultyRuntime::record(Event event, Stream s) {
     f->hung = first > 0 && number >= first && number <= std::max(first, plan_.last_hung_record);
   }
   return inner_.record(f->inner, static_cast<FaultyStream*>(s)->inner);
+}
+int FaultyRuntime::capturing(Stream s, bool* out) {
+  const int e = fault(Call::capturing);
+  return e ? e : inner_.capturing(static_cast<FaultyStream*>(s)->inner, out);
 }
 int FaultyRuntime::query(Event event) {
   if (const int e = fault(Call::query)) return e;

@@ -41,6 +41,8 @@ class HostRuntime final : public gpu::Runtime {
   /// In the first call of a start.
   std::function<void()> on_start;
   int driver_version = 13000, runtime_version = 13000, compute_major = 9;
+  /// Whether streams are being captured, as far as anybody asks.
+  bool is_captured = false;
   /// Time that every program takes beside its own.
   std::chrono::microseconds program_time{0};
 
@@ -58,11 +60,11 @@ class HostRuntime final : public gpu::Runtime {
   int free_device(void*) override;
   int free_pinned(void*) override;
   int upload(void* device, const void* pinned, size_t bytes, gpu::Stream) override;
-  int upload_any(void* device, const void* host, size_t bytes, gpu::Stream) override;
   int download(void* pinned, const void* device, size_t bytes, gpu::Stream) override;
   int zero(void* device, size_t bytes, gpu::Stream) override;
   int record(gpu::Event, gpu::Stream) override;
   const gpu::Programs& programs() override;
+  int capturing(gpu::Stream, bool* out) override;
   int query(gpu::Event) override;
   const char* error_name(int error) override;
 
@@ -105,6 +107,7 @@ enum class Call {
   zero,
   record,
   launch,
+  capturing,
   query,
   num
 };
@@ -142,11 +145,11 @@ class FaultyRuntime final : public gpu::Runtime {
   int free_device(void*) override;
   int free_pinned(void*) override;
   int upload(void* device, const void* pinned, size_t bytes, gpu::Stream) override;
-  int upload_any(void* device, const void* host, size_t bytes, gpu::Stream) override;
   int download(void* pinned, const void* device, size_t bytes, gpu::Stream) override;
   int zero(void* device, size_t bytes, gpu::Stream) override;
   int record(gpu::Event, gpu::Stream) override;
   const gpu::Programs& programs() override;
+  int capturing(gpu::Stream, bool* out) override;
   int query(gpu::Event) override;
   const char* error_name(int error) override { return inner_.error_name(error); }
 

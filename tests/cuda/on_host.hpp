@@ -5,6 +5,7 @@
 
 namespace megaseal::gpu::on_host {
 
+int launch_put(const PutJob&, Stream);
 int launch_chacha20_stream(const StreamJob&, Stream);
 int launch_x25519_shared(const X25519Job&, Stream);
 int launch_x25519_public(const X25519Job&, Stream);  // fills in the table

@@ -392,6 +392,41 @@ TEST_F(cudaResident, RefusesWhatCannotBeMeant) {
   EXPECT_EQ(megaseal_cuda_hpke_seal(&batch, p, &exports, p, 32, p, stream_), MEGASEAL_ERROR_ARGUMENT);
 }
 
+// In a graph a seed would make the same keys each time, and a pre-shared key would stay.
+TEST_F(cudaResident, PutsNoSecretsIntoAStreamThatIsCaptured) {
+  const Texts texts(random_, {16}, false);
+  megaseal_cuda_batch batch = {};
+  batch.struct_size = sizeof batch;
+  batch.num_items = 1;
+  batch.spans = reinterpret_cast<const megaseal_cuda_span*>(memory(texts.spans_bytes()));
+  batch.in = memory(texts.packed);
+  batch.out = memory(texts.packed.size());
+  batch.tags = memory(16);
+  batch.statuses = memory(1);
+  const Bytes psk = random_.bytes(32), id = random_.bytes(5), secret = random_.bytes(32);
+  const megaseal_hpke_params params = hpke_params({}, psk, id);
+  uint8_t *const enc = memory(32), *const with = memory(secret),
+                 *const to = memory(reference::x25519_public(secret));
+  uint8_t* const scratch = memory(megaseal_cuda_hpke_scratch(1, &params));
+  host_.is_captured = true;
+  EXPECT_EQ(megaseal_cuda_hpke_seal(&batch, enc, nullptr, to, 0, scratch, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_hpke_seal(&batch, enc, &params, to, 0, scratch, stream_), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_cuda_hpke_open(&batch, enc, &params, with, 0, to, 0, scratch, stream_),
+            MEGASEAL_ERROR_ARGUMENT);
+  megaseal_cuda_tables tables = {};
+  tables.struct_size = sizeof tables;
+  tables.num_keys = 1;
+  tables.size = MEGASEAL_PREPARED_SMALL;
+  tables.memory = memory(megaseal_cuda_tables_size(1, tables.size));
+  EXPECT_EQ(megaseal_cuda_hpke_seal_prepared(&batch, enc, nullptr, &tables, nullptr, scratch, stream_),
+            MEGASEAL_ERROR_ARGUMENT);
+  host_.drain();
+  EXPECT_EQ(Bytes(scratch, scratch + 64), Bytes(64, 0xa5)) << "refused before anything is done";
+  finish(megaseal_cuda_hpke_open(&batch, enc, nullptr, with, 0, to, 0, scratch, stream_));
+  host_.is_captured = false;
+  finish(megaseal_cuda_hpke_seal(&batch, enc, &params, to, 0, scratch, stream_));
+}
+
 TEST_F(cudaResident, SaysWhenTheDeviceRefuses) {
   FaultyRuntime faulty(host_);
   gpu::Stream stream = nullptr;

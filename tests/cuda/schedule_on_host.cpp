@@ -1,10 +1,15 @@
 #define MEGASEAL_ISA cuda
+#include "backends/cuda/put.hpp"
 #include "backends/cuda/schedule.hpp"
 #include "backends/cuda/sealedbox.hpp"
 #include "tests/cuda/on_host.hpp"
 
 namespace megaseal::gpu::on_host {
 
+int launch_put(const PutJob& job, Stream) {
+  cuda::run_on_host<cuda::PutProgram>(job, 1);
+  return 0;
+}
 int launch_hpke_schedule(const ScheduleJob& job, Stream) {
   using Program = cuda::ScheduleProgram;
   const Program::Job prepared = cuda::prepare_schedule(job);

@@ -8,6 +8,7 @@ namespace megaseal::gpu::on_host {
 
 const Programs& programs() {
   static const Programs all = {
+      .put = launch_put,
       .chacha20_stream = launch_chacha20_stream,
       .x25519_shared = launch_x25519_shared,
       .x25519_public = launch_x25519_public,

@@ -9,7 +9,10 @@
  *
  * Unlike megaseal_batch, a message's tag and its encapsulated key lie apart from its text, so that texts stay aligned.
  * Secrets in scratch memory are wiped in the stream, behind their last use; keys that the caller brings are the caller's. The
- * seed and the pre-shared key of megaseal_cuda_hpke_seal go to the GPU through the driver's own memory, which nobody wipes.
+ * seed of megaseal_cuda_hpke_seal, and HPKE's pre-shared keys, go to the GPU through the driver's own memory, which nobody
+ * wipes. In a graph they would stay, and one seed would make the same ephemeral keys at every launch: while `stream` is being
+ * captured (cudaStreamBeginCapture), sealing by HPKE, and opening with a pre-shared key, is refused with
+ * MEGASEAL_ERROR_ARGUMENT. Everything else may be captured, once the call has been made outside a capture.
  * Messages end at 2^32 - 1 bytes, and batches at 2^31 - 1 messages. */
 #ifndef MEGASEAL_MEGASEAL_CUDA_H
 #define MEGASEAL_MEGASEAL_CUDA_H
