@@ -41,6 +41,12 @@ class CudaRuntime final : public Runtime {
     return taken(cudaSetDevice(device));
   }
 
+  int exchange_capture_mode(int* mode) override {
+    auto of_thread = cudaStreamCaptureMode(*mode);
+    const int e = taken(cudaThreadExchangeStreamCaptureMode(&of_thread));
+    *mode = int(of_thread);
+    return e;
+  }
   void forget_error() override { (void)cudaGetLastError(); }
 
   int create_stream(Stream* out) override {
@@ -105,7 +111,10 @@ class CudaRuntime final : public Runtime {
   const char* error_name(int error) override { return cudaGetErrorName(cudaError_t(error)); }
 };
 
-static_assert(int(cudaErrorNotReady) == error_not_ready);
+static_assert(int(cudaErrorNotReady) == error_not_ready &&
+              int(cudaErrorMemoryAllocation) == error_out_of_memory);
+static_assert(int(cudaStreamCaptureModeGlobal) == capture_global &&
+              int(cudaStreamCaptureModeRelaxed) == capture_relaxed);
 
 }  // namespace
 

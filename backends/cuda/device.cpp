@@ -104,7 +104,7 @@ Devices::Devices(Runtime& runtime, const char* unavailable)
 
 Devices::~Devices() {
   if (num_devices_ == 0 || in_child()) return;
-  const KeepCurrentDevice keep(runtime_);
+  const OurTurn turn(runtime_);
   for (uint32_t n = 0; n < num_devices_; n++) {
     if (runtime_.use(devices_[n].number) != success) continue;
     for (uint32_t k = 0; k < slots_each_; k++) {
@@ -207,6 +207,11 @@ bool Devices::idle() {
   return false;
 }
 
+bool Devices::has_abandoned(uint32_t device) {
+  const std::lock_guard lock(mutex_);
+  return devices_[device].status.num_abandoned > 0;
+}
+
 bool Devices::did(Slot& slot, const char* call, int error) {
   if (error == success) return true;
   slot.failed_call = call;
@@ -220,6 +225,8 @@ bool Devices::grow(Slot& slot, uint8_t*& p, uint64_t& have, uint64_t& of_device,
                    const Alloc& alloc, const Free& free) {
   if (have >= need) return true;
   if (p) {
+    // To free memory waits for whatever the device does, and what was abandoned may never end.
+    if (has_abandoned(slot.device)) return did(slot, "growth beside an abandoned slot", error_out_of_memory);
     uint8_t* const old = p;
     const uint64_t old_bytes = have;
     p = nullptr;

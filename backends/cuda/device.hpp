@@ -125,6 +125,7 @@ class Devices {
   Slot* take_free();
   bool all_put_aside() const;
   bool in_child() const;
+  bool has_abandoned(uint32_t device);
   void put_aside(Device& device, const char* why);
 
   Runtime& runtime_;
@@ -142,21 +143,25 @@ class Devices {
   uint32_t num_waiting_ = 0;
 };
 
-/// The thread's device as it was, when this goes.
-class KeepCurrentDevice {
+/// A thread among our calls: whoever captures a stream elsewhere disturbs them, and is disturbed by them, as little as by
+/// another process. When this goes, the thread's device and its mode are as they were.
+class OurTurn {
  public:
-  explicit KeepCurrentDevice(Runtime& runtime)
-      : runtime_(runtime), known_(runtime.current(&device_) == success) {}
-  ~KeepCurrentDevice() {
-    if (known_) (void)runtime_.use(device_);
+  explicit OurTurn(Runtime& runtime)
+      : runtime_(runtime),
+        known_device_(runtime.current(&device_) == success),
+        known_mode_(runtime.exchange_capture_mode(&mode_) == success) {}
+  ~OurTurn() {
+    if (known_mode_) (void)runtime_.exchange_capture_mode(&mode_);
+    if (known_device_) (void)runtime_.use(device_);
   }
-  KeepCurrentDevice(const KeepCurrentDevice&) = delete;
-  KeepCurrentDevice& operator=(const KeepCurrentDevice&) = delete;
+  OurTurn(const OurTurn&) = delete;
+  OurTurn& operator=(const OurTurn&) = delete;
 
  private:
   Runtime& runtime_;
-  int device_ = 0;
-  bool known_;
+  int device_ = 0, mode_ = capture_relaxed;
+  bool known_device_, known_mode_;
 };
 
 }  // namespace megaseal::gpu

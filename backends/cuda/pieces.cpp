@@ -83,7 +83,7 @@ class Flights {
 uint32_t run(Devices& devices, const Work& work) {
   if (work.num_items == 0) return 0;
   if (devices.unavailable()) return work.on_cpu(0, work.num_items) ? work.num_items : 0;
-  std::optional<KeepCurrentDevice> keep;
+  std::optional<OurTurn> turn;
   Flights flights(devices, work);
   uint32_t planned = 0, done = 0;
   const auto land = [&] {
@@ -101,7 +101,7 @@ uint32_t run(Devices& devices, const Work& work) {
         // wait for each other.
         Slot* const slot = flights.num() < Flights::max ? devices.acquire(flights.num() == 0) : nullptr;
         if (slot) {
-          if (!keep) keep.emplace(devices.runtime());
+          if (!turn) turn.emplace(devices.runtime());
           flights.start(slot, piece);
           on_the_way = true;
         } else if (flights.num() == 0) {

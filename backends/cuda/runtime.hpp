@@ -14,7 +14,9 @@ namespace megaseal::gpu {
 using Event = void*;
 
 /// The errors that the backend tells apart; numbers as in cudaError.
-enum : int { success = 0, error_not_ready = 600 };
+enum : int { success = 0, error_out_of_memory = 2, error_not_ready = 600 };
+/// How a thread's calls stand to captures of streams in other threads; numbers as in cudaStreamCaptureMode.
+enum : int { capture_global = 0, capture_relaxed = 2 };
 
 struct DeviceProperties {
   char name[128];
@@ -34,6 +36,9 @@ class Runtime {
   /// The device that the calling thread's following calls are for.
   virtual int current(int* device) = 0;
   virtual int use(int device) = 0;
+  /// Sets the calling thread's mode, and says what it was. While anybody captures a stream in the global mode, which is
+  /// the usual one, allocations and questions of threads in that mode fail, and spoil the capture; those of relaxed ones do not.
+  virtual int exchange_capture_mode(int* mode) = 0;
   /// One that the application has left for its thread would be taken for a launch's. use() does this, too.
   virtual void forget_error() {}
 

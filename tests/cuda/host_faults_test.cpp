@@ -210,6 +210,28 @@ TEST(cudaHung, OnceAllSlotsAreGoneTheDeviceIsPutAside) {
   EXPECT_EQ(gpu::report().num_abandoned, 2u);
 }
 
+// A free would wait for the kernel that hangs: a slot that is too small stays so, and its piece is the CPU's.
+TEST(cudaHung, NothingIsFreedBesideIt) {
+  gpu::DeviceOptions options = small_slots();
+  options.slot_bytes = 8 << 20;
+  options.timeout_ms = 150;
+  World world(options);
+  Batch small(Kind::shared, {.num = 30}, 31), large(Kind::seal, {.num = 300, .max_len = 20000}, 32);
+  EXPECT_EQ(small.run(cuda_table), "");
+  world.faulty.set({.hung_record = 1});
+  EXPECT_EQ(small.run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_abandoned, 1u);
+  EXPECT_EQ(small.run(cuda_table), "") << "in a slot of its own";
+  EXPECT_EQ(gpu::report().num_pieces, 2u);
+  EXPECT_EQ(large.run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_pieces, 2u);
+  EXPECT_EQ(gpu::report().num_faults, 2u);
+  EXPECT_EQ(world.faulty.num_calls(Call::free_device) + world.faulty.num_calls(Call::free_pinned), 0u);
+  EXPECT_EQ(small.run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_pieces, 3u) << "in that slot again";
+  EXPECT_EQ(leftovers(world.host, large.secrets, true), "");
+}
+
 TEST(cudaHung, WaitingCallersAreToldWhenADeviceIsPutAside) {
   HostRuntime host(reference_programs());
   gpu::DeviceOptions options = small_slots();

@@ -145,6 +145,22 @@ TEST(cudaRingShared, AWaitingCallerGetsTheSlotThatComesBack) {
   for (gpu::Slot* s : held) devices.release(*s);
 }
 
+TEST(cudaRingShared, WithAThreadThatCapturesAStream) {
+  World world(small_slots());
+  world.host.is_captured_elsewhere = true;
+  for (const Kind kind : all_kinds)
+    EXPECT_EQ(Batch(kind, {.num = 250, .max_len = 2500}, 34).run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_faults, 0u);
+  EXPECT_GT(gpu::report().num_pieces, 12u);
+  // The caller's thread is as it was.
+  int mode = gpu::capture_relaxed;
+  EXPECT_EQ(world.host.exchange_capture_mode(&mode), 0);
+  EXPECT_EQ(mode, gpu::capture_global);
+  EXPECT_EQ(world.host.exchange_capture_mode(&mode), 0);
+  gpu::use_runtime(nullptr, {});
+  EXPECT_EQ(world.host.num_memories(), 0u);
+}
+
 TEST(cudaSecrets, AreGoneFromTheSlotBeforeAnyResultIsRead) {
   HostRuntime host(reference_programs());
   gpu::Devices devices(host, small_slots());

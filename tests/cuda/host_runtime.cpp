@@ -9,8 +9,8 @@ namespace megaseal::test {
 using namespace gpu;
 
 namespace {
-enum : int { invalid_value = 1, out_of_memory = 2, invalid_handle = 400 };
-thread_local int current_device = 0;
+enum : int { invalid_value = 1, out_of_memory = 2, invalid_handle = 400, disturbs_capture = 900 };
+thread_local int current_device = 0, capture_mode = capture_global;
 }  // namespace
 
 struct HostRuntime::HostStream {
@@ -119,6 +119,13 @@ int HostRuntime::use(int device) {
   current_device = device;
   return success;
 }
+int HostRuntime::exchange_capture_mode(int* mode) {
+  std::swap(*mode, capture_mode);
+  return success;
+}
+bool HostRuntime::disturbs_a_capture() const {
+  return is_captured_elsewhere && capture_mode != capture_relaxed;
+}
 
 int HostRuntime::create_stream(Stream* out) {
   const std::lock_guard lock(mutex_);
@@ -148,6 +155,7 @@ int HostRuntime::destroy_event(Event e) {
 }
 
 int HostRuntime::alloc(void** out, size_t bytes, int device) {
+  if (disturbs_a_capture()) return disturbs_capture;
   Memory m{std::make_unique<uint8_t[]>(bytes), bytes, device};
   std::memset(m.bytes.get(), 0xa5, bytes);
   *out = m.bytes.get();
@@ -158,6 +166,7 @@ int HostRuntime::alloc(void** out, size_t bytes, int device) {
 int HostRuntime::alloc_device(void** out, size_t bytes) { return alloc(out, bytes, current_device); }
 int HostRuntime::alloc_pinned(void** out, size_t bytes) { return alloc(out, bytes, -1); }
 int HostRuntime::free(void* p, bool pinned) {
+  if (disturbs_a_capture()) return disturbs_capture;
   const std::lock_guard lock(mutex_);
   const auto at = std::ranges::find_if(
       memories_, [&](const Memory& m) { return m.bytes.get() == p && pinned == (m.device < 0); });
@@ -206,6 +215,7 @@ int HostRuntime::capturing(Stream, bool* out) {
 }
 int HostRuntime::query(Event event) {
   const auto* e = static_cast<const HostEvent*>(event);
+  if (disturbs_a_capture()) return disturbs_capture;
   if (!e->stream) return success;
   const std::lock_guard lock(e->stream->mutex);
   return e->stream->done >= e->number ? success : error_not_ready;
@@ -242,21 +252,24 @@ int HostRuntime::launch(const Job& job, Stream stream) {
   return success;
 }
 
-#define MEGASEAL_LAUNCHES                                                                                    \
-  {                                                                                                          \
-    .put = launch<&Programs::put, PutJob>, .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>, \
-    .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                                            \
-    .x25519_public = launch<&Programs::x25519_public, X25519Job>,                                            \
-    .x25519_prepare = launch<&Programs::x25519_prepare, PrepareJob>,                                         \
-    .x25519_prepared = launch<&Programs::x25519_prepared, PreparedJob>,                                      \
-    .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,                                          \
-    .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>,                            \
-    .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>,                            \
-    .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,                                          \
-    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>,                                          \
-    .cipher_order = launch<&Programs::cipher_order, OrderJob>,                                               \
-    .sealedbox_keys = launch<&Programs::sealedbox_keys, SealedBoxJob>                                        \
+// clang-format off
+#define MEGASEAL_LAUNCHES                                                         \
+  {                                                                               \
+    .put = launch<&Programs::put, PutJob>,                                        \
+    .chacha20_stream = launch<&Programs::chacha20_stream, StreamJob>,             \
+    .x25519_shared = launch<&Programs::x25519_shared, X25519Job>,                 \
+    .x25519_public = launch<&Programs::x25519_public, X25519Job>,                 \
+    .x25519_prepare = launch<&Programs::x25519_prepare, PrepareJob>,              \
+    .x25519_prepared = launch<&Programs::x25519_prepared, PreparedJob>,           \
+    .hpke_schedule = launch<&Programs::hpke_schedule, ScheduleJob>,               \
+    .chacha20poly1305_seal = launch<&Programs::chacha20poly1305_seal, CipherJob>, \
+    .chacha20poly1305_open = launch<&Programs::chacha20poly1305_open, CipherJob>, \
+    .secretbox_seal = launch<&Programs::secretbox_seal, CipherJob>,               \
+    .secretbox_open = launch<&Programs::secretbox_open, CipherJob>,               \
+    .cipher_order = launch<&Programs::cipher_order, OrderJob>,                    \
+    .sealedbox_keys = launch<&Programs::sealedbox_keys, SealedBoxJob>             \
   }
+// clang-format on
 
 const Programs& HostRuntime::programs() {
   static const Programs all = MEGASEAL_LAUNCHES;
@@ -314,6 +327,10 @@ int FaultyRuntime::current(int* device) {
 int FaultyRuntime::use(int device) {
   const int e = fault(Call::use);
   return e ? e : inner_.use(device);
+}
+int FaultyRuntime::exchange_capture_mode(int* mode) {
+  const int e = fault(Call::exchange_capture_mode);
+  return e ? e : inner_.exchange_capture_mode(mode);
 }
 int FaultyRuntime::create_stream(Stream* out) {
   if (const int e = fault(Call::create_stream)) return e;

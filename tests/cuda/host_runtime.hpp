@@ -43,6 +43,8 @@ class HostRuntime final : public gpu::Runtime {
   int driver_version = 13000, runtime_version = 13000, compute_major = 9;
   /// Whether streams are being captured, as far as anybody asks.
   bool is_captured = false;
+  /// Whether somebody captures one, so that what is unsafe then fails for threads that are not relaxed.
+  bool is_captured_elsewhere = false;
   /// Time that every program takes beside its own.
   std::chrono::microseconds program_time{0};
 
@@ -51,6 +53,7 @@ class HostRuntime final : public gpu::Runtime {
   int properties(gpu::DeviceProperties* out, int device) override;
   int current(int* device) override;
   int use(int device) override;
+  int exchange_capture_mode(int* mode) override;
   int create_stream(gpu::Stream*) override;
   int create_event(gpu::Event*) override;
   int alloc_device(void**, size_t bytes) override;
@@ -69,6 +72,7 @@ class HostRuntime final : public gpu::Runtime {
   const char* error_name(int error) override;
 
  private:
+  bool disturbs_a_capture() const;
   struct HostStream;
   struct HostEvent {
     HostStream* stream = nullptr;
@@ -94,6 +98,7 @@ enum class Call {
   properties,
   current,
   use,
+  exchange_capture_mode,
   create_stream,
   create_event,
   alloc_device,
@@ -136,6 +141,7 @@ class FaultyRuntime final : public gpu::Runtime {
   int properties(gpu::DeviceProperties* out, int device) override;
   int current(int* device) override;
   int use(int device) override;
+  int exchange_capture_mode(int* mode) override;
   int create_stream(gpu::Stream*) override;
   int create_event(gpu::Event*) override;
   int alloc_device(void**, size_t bytes) override;
