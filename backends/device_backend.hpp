@@ -2,6 +2,7 @@
 // what they are asked: what the device fails to do is done on the CPU, by the slots it was told to leave such work to.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "kernels/table.hpp"
@@ -25,8 +26,10 @@ struct DeviceBackend {
   /// Before start(): the most memory to take, of the host's pinned and of the device's together. The last word before the start counts.
   void (*limit_memory)(uint64_t bytes);
   void (*leave_to)(const KernelTable& cpu);
-  /// True while its slots are being tested: what it does for large tiles alone, it does for all.
-  void (*as_for_large)(bool);
+  /// Tests each of its devices by `slots_fail`, which tries the slots and says what is wrong with them, or "": by itself, and
+  /// with what is done for large tiles alone done for all. One that fails, or leaves something to the CPU, is put aside, and
+  /// the others go on. "", or what was wrong where none is left.
+  std::string (*test)(const std::function<std::string()>& slots_fail);
   DeviceReport (*report)();
 };
 

@@ -37,22 +37,6 @@ std::string join(const Candidates& candidates, std::initializer_list<int> parts)
 
 }  // namespace
 
-// What a device does for large tiles alone it does for the self-test's, too.
-class AsForLarge {
- public:
-  explicit AsForLarge(const DeviceBackend* device) : device_(device) {
-    if (device_) device_->as_for_large(true);
-  }
-  ~AsForLarge() {
-    if (device_) device_->as_for_large(false);
-  }
-  AsForLarge(const AsForLarge&) = delete;
-  AsForLarge& operator=(const AsForLarge&) = delete;
-
- private:
-  const DeviceBackend* const device_;
-};
-
 BackendState examine(const BackendRow& row) {
   BackendState s{&row, MEGASEAL_BACKEND_AVAILABLE, {}};
   const auto not_available = [&](megaseal_backend_state state, std::string reason) {
@@ -66,12 +50,9 @@ BackendState examine(const BackendRow& row) {
   if (row.device)
     if (std::string reason = row.device->start(); !reason.empty())
       return not_available(MEGASEAL_BACKEND_UNSUPPORTED, std::move(reason));
-  const AsForLarge as_for_large(row.device);
-  if (std::string failure = self_test(*row.table); !failure.empty())
+  const auto slots_fail = [&] { return self_test(*row.table); };
+  if (std::string failure = row.device ? row.device->test(slots_fail) : slots_fail(); !failure.empty())
     return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "self-test failed: " + failure);
-  // What a device fails to do the CPU has answered in its stead.
-  if (row.device && row.device->report().num_faults > 0)
-    return not_available(MEGASEAL_BACKEND_SELFTEST_FAILED, "the device failed during its self-test");
   return s;
 }
 

@@ -105,6 +105,31 @@ void make_tables_for_all(bool wanted) {
   if (Devices* d = process().devices.made()) d->make_tables_for_all(wanted);
 }
 
+std::string test_each(const std::function<std::string()>& slots_fail) {
+  Devices* const d = process().devices.made();
+  if (!d || d->num_devices() == 0) return slots_fail();
+  std::string first;
+  const struct Whole {
+    Devices& devices;
+    explicit Whole(Devices& all) : devices(all) { devices.make_tables_for_all(true); }
+    ~Whole() {
+      devices.use_only(Devices::any);
+      devices.make_tables_for_all(false);
+    }
+  } afterwards(*d);
+  for (uint32_t n = 0; n < d->num_devices(); n++) {
+    d->use_only(n);
+    const uint64_t faults = d->status(n).num_faults;
+    std::string why = slots_fail();
+    // What a device fails to do the CPU has answered in its stead.
+    if (why.empty() && d->status(n).num_faults > faults) why = "the device failed";
+    if (why.empty()) continue;
+    d->put_aside(n, ("put aside by its self-test: " + why).c_str());
+    if (first.empty()) first = why;
+  }
+  return d->unavailable() ? first : "";
+}
+
 bool limit_memory(uint64_t bytes) {
   Process& p = process();
   if (p.devices.is_begun()) return false;
@@ -160,7 +185,7 @@ const DeviceBackend cuda_device = {
     .idle = gpu::idle,
     .limit_memory = [](uint64_t bytes) { (void)gpu::limit_memory(bytes); },
     .leave_to = gpu::set_fallback,
-    .as_for_large = gpu::make_tables_for_all,
+    .test = gpu::test_each,
     .report = gpu::report_to_engine,
 };
 

@@ -1,5 +1,8 @@
 // The CUDA backend: a table like any other's, and what can be asked of the devices behind it.
 #pragma once
+#include <functional>
+#include <string>
+
 #include "backends/cuda/device.hpp"
 #include "kernels/table.hpp"
 
@@ -23,6 +26,9 @@ void set_fallback(const KernelTable& cpu);
 
 /// While the slots are being tested: what is done for large tiles alone is done for all.
 void make_tables_for_all(bool wanted);
+
+/// DeviceBackend::test.
+std::string test_each(const std::function<std::string()>& slots_fail);
 
 /// The most memory that all slots may take, pinned and on devices together. False: too late, the devices are started, as
 /// they are when unavailable() or a slot is first called.

@@ -32,6 +32,9 @@ class CudaRuntime final : public Runtime {
     out->compute_major = p.major;
     out->compute_minor = p.minor;
     out->memory_bytes = p.totalGlobalMem;
+    int mode = cudaComputeModeDefault;
+    if (int e = taken(cudaDeviceGetAttribute(&mode, cudaDevAttrComputeMode, device))) return e;
+    out->is_prohibited = mode == cudaComputeModeProhibited;
     return success;
   }
 

@@ -65,6 +65,10 @@ Devices::Devices(Runtime& runtime, const DeviceOptions& options)
       because("the device does not answer", e);
       continue;
     }
+    if (p.is_prohibited) {
+      std::snprintf(unavailable_, sizeof unavailable_, "%.100s is in a mode that prohibits its use", p.name);
+      continue;
+    }
     if (10 * p.compute_major + p.compute_minor < options_.min_compute) {
       std::snprintf(unavailable_, sizeof unavailable_, "%.100s is older than compute capability %d.%d",
                     p.name, options_.min_compute / 10, options_.min_compute % 10);
@@ -127,6 +131,16 @@ bool Devices::all_put_aside() const {
   return true;
 }
 
+bool Devices::may_use(uint32_t device) const {
+  const uint32_t only = only_.load(std::memory_order_relaxed);
+  return (only == any || only == device) && !devices_[device].status.put_aside[0];
+}
+bool Devices::may_use_none() const {
+  for (uint32_t n = 0; n < num_devices_; n++)
+    if (may_use(n)) return false;
+  return true;
+}
+
 const char* Devices::unavailable() {
   if (in_child()) return forked;
   if (num_devices_ == 0) return unavailable_;
@@ -169,7 +183,7 @@ Slot* Devices::take_free() {
   for (uint32_t n = 0; n < num_devices_; n++) {
     Device& d = devices_[n];
     const uint32_t num_free = d.status.num_slots - d.status.num_abandoned - d.status.num_busy;
-    if (d.status.put_aside[0] || num_free <= best_free) continue;
+    if (!may_use(n) || num_free <= best_free) continue;
     best = &d;
     best_free = num_free;
   }
@@ -192,7 +206,7 @@ Slot* Devices::acquire(bool wait) {
   if (slot || !wait || num_waiting_ >= options_.max_waiting) return slot;
   // Whoever holds one gives it back or abandons it before long: finish() has a time limit.
   num_waiting_++;
-  changed_.wait(lock, [&] { return all_put_aside() || (slot = take_free()); });
+  changed_.wait(lock, [&] { return may_use_none() || (slot = take_free()); });
   num_waiting_--;
   return slot;
 }
@@ -202,7 +216,7 @@ bool Devices::idle() {
   const std::lock_guard lock(mutex_);
   for (uint32_t n = 0; n < num_devices_; n++) {
     const DeviceStatus& s = devices_[n].status;
-    if (!s.put_aside[0] && s.num_busy + s.num_abandoned < s.num_slots) return true;
+    if (may_use(n) && s.num_busy + s.num_abandoned < s.num_slots) return true;
   }
   return false;
 }
@@ -319,6 +333,14 @@ void Devices::release(Slot& s, uint64_t clean_from, uint64_t clean_to) {
     d.faults_in_row = 0;
   }
   changed_.notify_one();
+}
+
+void Devices::put_aside(uint32_t device, const char* why) {
+  {
+    const std::lock_guard lock(mutex_);
+    put_aside(devices_[device], why);
+  }
+  changed_.notify_all();
 }
 
 void Devices::put_aside(Device& d, const char* why) {

@@ -77,6 +77,11 @@ class Devices {
   /// For a test of the device: whether tables are made for however few items.
   void make_tables_for_all(bool wanted) { tables_for_all_.store(wanted, std::memory_order_relaxed); }
   uint32_t num_devices() const { return num_devices_; }
+  /// For a test of each device by itself: pieces go to this one, or, as at first, to any.
+  static constexpr uint32_t any = ~uint32_t(0);
+  void use_only(uint32_t device) { only_.store(device, std::memory_order_relaxed); }
+  /// For good; the others go on.
+  void put_aside(uint32_t device, const char* why);
   DeviceStatus status(uint32_t device);
   /// All together; the name is the first's, with the driver's version.
   DeviceStatus status();
@@ -124,6 +129,8 @@ class Devices {
             const Free& free);
   Slot* take_free();
   bool all_put_aside() const;
+  bool may_use(uint32_t device) const;
+  bool may_use_none() const;
   bool in_child() const;
   bool has_abandoned(uint32_t device);
   void put_aside(Device& device, const char* why);
@@ -132,6 +139,7 @@ class Devices {
   const DeviceOptions options_;
   const uint64_t generation_;  // of the process; a child of fork() may not use what its parent began
   std::atomic<bool> tables_for_all_{false};
+  std::atomic<uint32_t> only_{any};
   char unavailable_[256] = "";
   uint64_t slot_bytes_ = 0;
   uint32_t num_devices_ = 0, slots_each_ = 0;

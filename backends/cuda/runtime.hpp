@@ -22,6 +22,7 @@ struct DeviceProperties {
   char name[128];
   int compute_major, compute_minor;
   uint64_t memory_bytes;
+  bool is_prohibited;  // by whoever looks after the machine: nobody may use it
 };
 
 class Runtime {

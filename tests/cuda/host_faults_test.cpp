@@ -295,6 +295,48 @@ TEST(cudaFaultsOfOneDevice, LeaveTheOtherAtWork) {
   EXPECT_EQ(devices.acquire(false), nullptr);
 }
 
+TEST(cudaTested, ADeviceByItself) {
+  HostRuntime host(reference_programs(), 3);
+  gpu::Devices devices(host, small_slots());
+  devices.use_only(1);
+  for (int n = 0; n < 4; n++) {
+    gpu::Slot* const s = devices.acquire(false);
+    ASSERT_NE(s, nullptr);
+    EXPECT_EQ(s->device, 1u);
+    if (n > 0) devices.release(*s);
+  }
+  devices.put_aside(1, "wrong");
+  EXPECT_EQ(devices.acquire(true), nullptr) << "nobody waits for what will not come";
+  EXPECT_FALSE(devices.idle());
+  EXPECT_EQ(devices.unavailable(), nullptr);
+  devices.use_only(gpu::Devices::any);
+  EXPECT_TRUE(devices.idle());
+  gpu::Slot* const s = devices.acquire(true);
+  ASSERT_NE(s, nullptr);
+  EXPECT_NE(s->device, 1u);
+}
+
+// One leaves its work to the CPU, one does it wrong, one is sound; and then none.
+TEST(cudaTested, EachDeviceAndThoseThatFailArePutAside) {
+  World world(small_slots(), 3);
+  Batch batch(Kind::seal, {.num = 30}, 40);
+  int calls = 0;
+  const auto slots_fail = [&]() -> std::string {
+    if (calls == 0) world.faulty.set({.kind = Call::launch, .first = 1});
+    EXPECT_EQ(batch.run(cuda_table), "");
+    return calls++ == 1 ? "wrong" : "";
+  };
+  EXPECT_EQ(gpu::test_each(slots_fail), "");
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(reason(), "");
+  EXPECT_EQ(gpu::report().num_faults, 1u);
+  EXPECT_EQ(gpu::report().num_pieces, 2u);
+  EXPECT_EQ(batch.run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_pieces, 3u);
+  EXPECT_EQ(gpu::test_each([] { return std::string("all wrong"); }), "all wrong");
+  EXPECT_NE(reason().find("put aside by its self-test: the device failed"), std::string::npos) << reason();
+}
+
 // A tile that goes wrong in the middle: what came before is done, what comes after is not done twice.
 TEST(cudaHpke, SaysHowManyOfTheFirstItemsWereDone) {
   for (uint64_t n = 1; n <= 3; n++) {

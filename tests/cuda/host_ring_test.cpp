@@ -293,10 +293,20 @@ TEST(cudaUnavailable, SaysWhyAndTheCpuServes) {
   says("no CUDA driver", 1, [](HostRuntime& host) { host.driver_version = 0; });
   says("for CUDA 12.4, older than CUDA 13", 1, [](HostRuntime& host) { host.driver_version = 12040; });
   says("compute capability 9.0", 1, [](HostRuntime& host) { host.compute_major = 7; });
+  says("prohibits its use", 1, [](HostRuntime& host) { host.prohibited = 0; });
   gpu::use_runtime(nullptr, {});
   if (!gpu::default_runtime()) {
     EXPECT_NE(reason(), "");
   }
+}
+
+TEST(cudaUnavailable, OneOfTwoDevicesIsLeftOut) {
+  World world(small_slots(), 2, false);
+  world.host.prohibited = 0;
+  EXPECT_EQ(reason(), "");
+  EXPECT_STREQ(gpu::report().name, "stand-in 1, driver for CUDA 13.0");
+  EXPECT_EQ(Batch(Kind::seal, {.num = 20}, 9).run(cuda_table), "");
+  EXPECT_EQ(gpu::report().num_pieces, 1u);
 }
 
 TEST(cudaUnavailable, ANewerDriverWillDo) {

@@ -108,6 +108,7 @@ int HostRuntime::properties(DeviceProperties* out, int device) {
   out->compute_major = compute_major;
   out->compute_minor = 0;
   out->memory_bytes = uint64_t(1) << 30;
+  out->is_prohibited = device == prohibited;
   return success;
 }
 int HostRuntime::current(int* device) {

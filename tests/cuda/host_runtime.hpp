@@ -40,6 +40,8 @@ class HostRuntime final : public gpu::Runtime {
 
   /// In the first call of a start.
   std::function<void()> on_start;
+  /// The number of a device that nobody may use.
+  int prohibited = -1;
   int driver_version = 13000, runtime_version = 13000, compute_major = 9;
   /// Whether streams are being captured, as far as anybody asks.
   bool is_captured = false;

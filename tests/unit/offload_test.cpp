@@ -84,7 +84,7 @@ struct Fake {
         .idle = [] { return idle.load(); },
         .limit_memory = [](uint64_t bytes) { limit = bytes; },
         .leave_to = [](const KernelTable&) {},
-        .as_for_large = [](bool) {},
+        .test = [](const std::function<std::string()>& slots_fail) { return slots_fail(); },
         .report =
             [] {
               return DeviceReport{
