@@ -5,7 +5,9 @@
  * results is there. Which items failed is in `statuses`, as megaseal_status; one bad item never harms the others. All of it
  * is thread-safe. A build without CUDA has these functions, too: they answer MEGASEAL_ERROR_BACKEND_UNAVAILABLE, as do all
  * where no GPU has passed the self-test, which the first call of a process runs and may take a second for. The thread's
- * last CUDA error (cudaGetLastError) is forgotten.
+ * last CUDA error (cudaGetLastError) is forgotten. That first call, like any other of the library that uses a GPU, leaves the
+ * thread's device (cudaSetDevice) as it was; a context of the driver's API that was current (cuCtxPushCurrent) may be replaced
+ * by the device's primary one.
  *
  * Unlike megaseal_batch, a message's tag and its encapsulated key lie apart from its text, so that texts stay aligned.
  * Secrets in scratch memory are wiped in the stream, behind their last use; keys that the caller brings are the caller's. The
