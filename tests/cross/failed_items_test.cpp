@@ -2,11 +2,25 @@
 // position and each layout; and what the output of a failed item holds.
 #include <algorithm>
 
+#include "tests/support/backends.hpp"
 #include "tests/support/points.hpp"
 #include "tests/support/schemes.hpp"
 
 namespace megaseal::test {
 namespace {
+
+/// Where a device is what all of this program is about (make_engine()), the CPU must have done nothing in its stead.
+class ByTheDevice : public ::testing::Environment {
+  void TearDown() override {
+    const char* const name = std::getenv("MEGASEAL_TEST_BACKEND");
+    for (const BackendRow* row : all_backends()) {
+      if (!name || std::string(name) != row->name || !row->device) continue;
+      EXPECT_EQ(left_to_cpu(*row), "");
+      EXPECT_GT(row->device->report().num_tiles, 0u);
+    }
+  }
+};
+[[maybe_unused]] const auto* const by_the_device = ::testing::AddGlobalTestEnvironment(new ByTheDevice);
 
 class FailedItems : public SchemeTest {
  protected:

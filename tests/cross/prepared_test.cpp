@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "backends/cuda/cuda.hpp"
 #include "tests/cross/with_tables.hpp"
 
 namespace megaseal::test {
@@ -241,6 +242,26 @@ TEST_P(PreparedRecipients, FreshEphemeralKeysAllDiffer) {
   std::sort(encs.begin(), encs.end());
   EXPECT_EQ(std::adjacent_find(encs.begin(), encs.end()), encs.end());
 }
+
+// A device makes tables of its own, for as many messages as pay there; or, as here, for however few.
+class TablesOfADevice : public BackendTest {};
+
+TEST_P(TablesOfADevice, SealTheSameBytesAsTheCpu) {
+  if (!GetParam()->device) GTEST_SKIP() << name() << " is no device";
+  Random random;
+  const Engine device = make_engine(name()), cpu = make_engine("scalar", 1);
+  gpu::make_tables_for_all(true);
+  for (const Pattern& pattern : patterns)
+    for (const size_t num : {1, 9, 70, 700}) {
+      if (num == 700 && !on_device()) continue;
+      SCOPED_TRACE(pattern.name + (" of " + std::to_string(num)));
+      const Batch batch(random, pattern.recipients(random, num));
+      expect_same(batch.hpke(device), batch.hpke(cpu));
+      expect_same(batch.box(device, MEGASEAL_FORMAT_SEALEDBOX), batch.box(cpu, MEGASEAL_FORMAT_SEALEDBOX));
+    }
+  gpu::make_tables_for_all(false);
+}
+MEGASEAL_ON_EVERY_BACKEND(TablesOfADevice);
 
 INSTANTIATE_TEST_SUITE_P(Backends, PreparedRecipients, ::testing::ValuesIn(backends_with_tables()),
                          [](const auto& backend) { return backend.param; });

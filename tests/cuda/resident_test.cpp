@@ -1,10 +1,13 @@
-// megaseal_cuda.h over a stand-in for a device: against libsodium, and against the C ABI of the CPU both ways.
+// megaseal_cuda.h on a device where there is one, and else over a stand-in: against libsodium, and against the C ABI of the
+// CPU both ways.
 #include <gtest/gtest.h>
 #include <sodium.h>
 
 #include <cstring>
 #include <set>
+#include <thread>
 
+#include "backends/cuda/cuda.hpp"
 #include "megaseal/megaseal_cuda.h"
 #include "tests/cuda/host_runtime.hpp"
 #include "tests/cuda/on_host.hpp"
@@ -18,38 +21,81 @@ namespace {
 
 class cudaResident : public ::testing::Test {
  protected:
-  cudaResident() {
-    EXPECT_EQ(host_.use(0), 0);
-    EXPECT_EQ(host_.create_stream(&stream_), 0);
-    testing::use_cuda_runtime(&host_);
+  cudaResident() : on_device_(gpu::unavailable() == nullptr) {
+    runtime_ = on_device_ ? gpu::default_runtime() : &host_;
+    RecordProperty("backend", on_device_ ? "cuda" : "stand-in");
+    EXPECT_EQ(runtime_->use(0), 0);
+    EXPECT_EQ(runtime_->create_stream(&stream_), 0);
+    EXPECT_EQ(runtime_->create_event(&event_), 0);
+    testing::use_cuda_runtime(on_device_ ? nullptr : &host_);
   }
   ~cudaResident() override {
+    wait();
     testing::use_cuda_runtime(nullptr);
-    host_.drain();
+    for (void* p : memories_) EXPECT_EQ(runtime_->free_device(p), 0);
+    EXPECT_EQ(runtime_->destroy_event(event_), 0);
+    EXPECT_EQ(runtime_->destroy_stream(stream_), 0);
   }
 
-  // Memory of the device, with what is given in it; the stand-in's is the host's, and may be looked at once the stream has
-  // come to its end.
-  uint8_t* memory(size_t len, uint8_t fill = 0xa5) {
-    void* p = nullptr;
-    EXPECT_EQ(host_.alloc_device(&p, std::max<size_t>(len, 16)), 0);
-    std::memset(p, fill, len);
-    return static_cast<uint8_t*>(p);
-  }
-  uint8_t* memory(const Bytes& bytes) {
-    uint8_t* const p = memory(bytes.size());
-    if (!bytes.empty()) std::memcpy(p, bytes.data(), bytes.size());
-    return p;
+  // Until the stream has come to its end.
+  void wait() {
+    ASSERT_EQ(runtime_->record(event_, stream_), 0);
+    int e;
+    while ((e = runtime_->query(event_)) == gpu::error_not_ready) std::this_thread::yield();
+    ASSERT_EQ(e, 0);
   }
   void finish(megaseal_error error) {
     ASSERT_EQ(error, MEGASEAL_ERROR_NONE);
-    host_.drain();
+    wait();
   }
 
+  // Memory of the device, with what is given in it.
+  uint8_t* memory(const Bytes& bytes) {
+    void* p = nullptr;
+    EXPECT_EQ(runtime_->alloc_device(&p, std::max<size_t>(bytes.size(), 16)), 0);
+    memories_.push_back(p);
+    write(static_cast<uint8_t*>(p), bytes);
+    return static_cast<uint8_t*>(p);
+  }
+  uint8_t* memory(size_t len) { return memory(Bytes(len, 0xa5)); }
+  void write(uint8_t* to, const Bytes& bytes) {
+    if (bytes.empty()) return;
+    with_pinned(bytes.size(), [&](uint8_t* pinned) {
+      std::memcpy(pinned, bytes.data(), bytes.size());
+      EXPECT_EQ(runtime_->upload(to, pinned, bytes.size(), stream_), 0);
+      wait();
+    });
+  }
+  Bytes read(const uint8_t* from, size_t len) {
+    Bytes out(len);
+    if (len == 0) return out;
+    with_pinned(len, [&](uint8_t* pinned) {
+      EXPECT_EQ(runtime_->download(pinned, from, len, stream_), 0);
+      wait();
+      std::memcpy(out.data(), pinned, len);
+    });
+    return out;
+  }
+  template <class Use>
+  void with_pinned(size_t len, const Use& use) {
+    void* pinned = nullptr;
+    ASSERT_EQ(runtime_->alloc_pinned(&pinned, len), 0);
+    use(static_cast<uint8_t*>(pinned));
+    EXPECT_EQ(runtime_->free_pinned(pinned), 0);
+  }
+
+  const bool on_device_;
   HostRuntime host_{gpu::on_host::programs()};
+  gpu::Runtime* runtime_ = nullptr;
   gpu::Stream stream_ = nullptr;
+  gpu::Event event_ = nullptr;
+  std::vector<void*> memories_;
   Random random_;
 };
+
+Bytes part(const Bytes& all, size_t at, size_t len) {
+  return {all.begin() + ptrdiff_t(at), all.begin() + ptrdiff_t(at + len)};
+}
 
 /// Messages of many lengths, laid out as the header asks.
 struct Texts {
@@ -99,29 +145,30 @@ TEST_F(cudaResident, AeadAgainstLibsodium) {
       const uint8_t *k = memory(keys), *n = memory(nonces);
       void* const scratch = sorted ? memory(megaseal_cuda_aead_scratch(num)) : nullptr;
       finish(megaseal_cuda_aead_seal(&batch, k, 32, n, 12, scratch, stream_));
+      const Bytes sealed = read(batch.out, texts.packed.size());
+      Bytes tags = read(batch.tags, 16 * num), statuses = read(batch.statuses, num);
       for (size_t i = 0; i < num; i++) {
         Bytes expected(texts.texts[i].size() + 1), tag(16);  // never null
         crypto_aead_chacha20poly1305_ietf_encrypt_detached(
             expected.data(), tag.data(), nullptr, texts.texts[i].data(), texts.texts[i].size(),
             texts.aads[i].data(), texts.aads[i].size(), nullptr, &nonces[12 * i], &keys[32 * i]);
         expected.pop_back();
-        ASSERT_EQ(Bytes(batch.out + texts.spans[i].text, batch.out + texts.spans[i].text + expected.size()),
-                  expected)
-            << i;
-        ASSERT_EQ(Bytes(batch.tags + 16 * i, batch.tags + 16 * i + 16), tag) << i;
-        ASSERT_EQ(batch.statuses[i], MEGASEAL_OK);
+        ASSERT_EQ(part(sealed, texts.spans[i].text, expected.size()), expected) << i;
+        ASSERT_EQ(part(tags, 16 * i, 16), tag) << i;
+        ASSERT_EQ(statuses[i], MEGASEAL_OK);
       }
       // Every fifth is spoilt, and opened all the same with the others.
-      for (size_t i = 0; i < num; i += 5) batch.tags[16 * i + i % 16] ^= uint8_t(1 << i % 8);
+      for (size_t i = 0; i < num; i += 5) tags[16 * i + i % 16] ^= uint8_t(1 << i % 8);
+      write(batch.tags, tags);
       batch.in = batch.out;
       finish(megaseal_cuda_aead_open(&batch, k, 32, n, 12, scratch, stream_));
+      const Bytes opened = read(batch.out, texts.packed.size());
+      statuses = read(batch.statuses, num);
       for (size_t i = 0; i < num; i++) {
         const bool spoilt = i % 5 == 0;
-        ASSERT_EQ(batch.statuses[i], spoilt ? MEGASEAL_AUTH_FAILED : MEGASEAL_OK) << i;
+        ASSERT_EQ(statuses[i], spoilt ? MEGASEAL_AUTH_FAILED : MEGASEAL_OK) << i;
         const Bytes expected = spoilt ? Bytes(texts.texts[i].size(), 0) : texts.texts[i];
-        ASSERT_EQ(Bytes(batch.out + texts.spans[i].text, batch.out + texts.spans[i].text + expected.size()),
-                  expected)
-            << i;
+        ASSERT_EQ(part(opened, texts.spans[i].text, expected.size()), expected) << i;
       }
     }
 }
@@ -133,17 +180,19 @@ TEST_F(cudaResident, X25519AgainstLibsodium) {
   std::memset(&points[32 * 7], 0, 32);
   uint8_t *s = memory(secrets), *p = memory(points), *out = memory(32 * num), *statuses = memory(num);
   finish(megaseal_cuda_x25519(out, statuses, num, s, 32, p, 32, stream_));
+  Bytes got = read(out, 32 * num);
+  const Bytes said = read(statuses, num);
   for (size_t i = 0; i < num; i++) {
-    ASSERT_EQ(statuses[i], i == 7 ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
+    ASSERT_EQ(said[i], i == 7 ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
     const Bytes expected = i == 7 ? Bytes(32, 0)
                                   : reference::x25519(Bytes(&secrets[32 * i], &secrets[32 * i] + 32),
                                                       Bytes(&points[32 * i], &points[32 * i] + 32));
-    ASSERT_EQ(Bytes(out + 32 * i, out + 32 * i + 32), expected) << i;
+    ASSERT_EQ(part(got, 32 * i, 32), expected) << i;
   }
   finish(megaseal_cuda_x25519_public(out, num, s, 32, stream_));
+  got = read(out, 32 * num);
   for (size_t i = 0; i < num; i++)
-    ASSERT_EQ(Bytes(out + 32 * i, out + 32 * i + 32),
-              reference::x25519_public(Bytes(&secrets[32 * i], &secrets[32 * i] + 32)))
+    ASSERT_EQ(part(got, 32 * i, 32), reference::x25519_public(Bytes(&secrets[32 * i], &secrets[32 * i] + 32)))
         << i;
 }
 
@@ -172,16 +221,16 @@ TEST_F(cudaResident, HpkeAgainstTheCpu) {
     const size_t scratch_len = megaseal_cuda_hpke_scratch(num, &params);
     uint8_t* const scratch = memory(scratch_len);
     finish(megaseal_cuda_hpke_seal(&batch, enc, &params, to, 0, scratch, stream_));
-    EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0))
-        << "secrets in the scratch memory";
+    EXPECT_TRUE(all_zero(read(scratch, scratch_len))) << "secrets in the scratch memory";
 
+    Bytes encs = read(enc, 32 * num), out = read(batch.out, texts.packed.size()),
+          tags = read(batch.tags, 16 * num);
+    ASSERT_EQ(read(batch.statuses, num), Bytes(num, MEGASEAL_OK));
     std::vector<Bytes> sealed;
     for (size_t i = 0; i < num; i++) {
-      ASSERT_EQ(batch.statuses[i], MEGASEAL_OK);
-      const uint8_t* const text = batch.out + texts.spans[i].text;
-      Bytes whole(enc + 32 * i, enc + 32 * i + 32);
-      whole.insert(whole.end(), text, text + texts.spans[i].len);
-      whole.insert(whole.end(), batch.tags + 16 * i, batch.tags + 16 * i + 16);
+      Bytes whole = part(encs, 32 * i, 32);
+      for (const Bytes& more : {part(out, texts.spans[i].text, texts.spans[i].len), part(tags, 16 * i, 16)})
+        whole.insert(whole.end(), more.begin(), more.end());
       sealed.push_back(whole);
     }
     const Results opened =
@@ -200,25 +249,25 @@ TEST_F(cudaResident, HpkeAgainstTheCpu) {
                return megaseal_hpke_seal_batch(cpu.get(), failed, nullptr, b, &params, &recipients);
              });
     ASSERT_TRUE(from_cpu.ok());
-    uint8_t* const in = memory(texts.packed.size());
+    Bytes in(texts.packed.size());
     for (size_t i = 0; i < num; i++) {
       const Bytes& whole = from_cpu.out[i];
-      std::memcpy(enc + 32 * i, whole.data(), 32);
-      std::memcpy(in + texts.spans[i].text, whole.data() + 32, whole.size() - 48);
-      std::memcpy(batch.tags + 16 * i, whole.data() + whole.size() - 16, 16);
+      std::memcpy(&encs[32 * i], whole.data(), 32);
+      std::memcpy(in.data() + texts.spans[i].text, whole.data() + 32, whole.size() - 48);
+      std::memcpy(&tags[16 * i], whole.data() + whole.size() - 16, 16);
     }
-    batch.tags[16 * 3] ^= 1;
-    std::memset(enc + 32 * 9, 0, 32);
-    batch.in = in;
+    tags[16 * 3] ^= 1;
+    std::memset(&encs[32 * 9], 0, 32);
+    write(enc, encs);
+    write(batch.tags, tags);
+    batch.in = memory(in);
     finish(megaseal_cuda_hpke_open(&batch, enc, &params, with, 0, to, 0, scratch, stream_));
-    EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0));
+    EXPECT_TRUE(all_zero(read(scratch, scratch_len)));
+    out = read(batch.out, texts.packed.size());
+    const Bytes statuses = read(batch.statuses, num);
     for (size_t i = 0; i < num; i++) {
-      ASSERT_EQ(batch.statuses[i], i == 3   ? MEGASEAL_AUTH_FAILED
-                                   : i == 9 ? MEGASEAL_LOW_ORDER
-                                            : MEGASEAL_OK)
-          << i;
-      const uint8_t* const text = batch.out + texts.spans[i].text;
-      ASSERT_EQ(Bytes(text, text + texts.spans[i].len),
+      ASSERT_EQ(statuses[i], i == 3 ? MEGASEAL_AUTH_FAILED : i == 9 ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
+      ASSERT_EQ(part(out, texts.spans[i].text, texts.spans[i].len),
                 i == 3 || i == 9 ? Bytes(texts.spans[i].len, 0) : texts.texts[i])
           << i;
     }
@@ -274,19 +323,21 @@ TEST_F(cudaResident, HpkeToPreparedRecipients) {
       finish(megaseal_cuda_hpke_seal_prepared(
           &batch, enc, &params, &tables, to_one ? nullptr : reinterpret_cast<const uint32_t*>(memory(key_of)), scratch,
           stream_));
-      EXPECT_EQ(Bytes(scratch, scratch + scratch_len), Bytes(scratch_len, 0)) << "secrets in the scratch memory";
+      EXPECT_TRUE(all_zero(read(scratch, scratch_len))) << "secrets in the scratch memory";
+      const Bytes encs = read(enc, 32 * num), out = read(batch.out, texts.packed.size()),
+                  tags = read(batch.tags, 16 * num), statuses = read(batch.statuses, num);
       for (size_t i = 0; i < num; i++) {
         const size_t k = of(i);
-        ASSERT_EQ(batch.statuses[i], k == low ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
+        ASSERT_EQ(statuses[i], k == low ? MEGASEAL_LOW_ORDER : MEGASEAL_OK) << i;
         if (k == low || k == twist) continue;  // nobody has the secret key of one on the twist
-        const Bytes e(enc + 32 * i, enc + 32 * i + 32);
+        const Bytes e = part(encs, 32 * i, 32);
         const reference::HpkeKeys derived =
             reference::hpke_schedule(reference_params, reference::x25519(secrets[k], e), e, keys[k]);
         Bytes opened(texts.texts[i].size() + 1);
-        const uint8_t* const text = batch.out + texts.spans[i].text;
         ASSERT_EQ(crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-                      opened.data(), nullptr, text, texts.texts[i].size(), batch.tags + 16 * i, texts.aads[i].data(),
-                      texts.aads[i].size(), derived.base_nonce.data(), derived.key.data()),
+                      opened.data(), nullptr, out.data() + texts.spans[i].text, texts.texts[i].size(),
+                      &tags[16 * i], texts.aads[i].data(), texts.aads[i].size(), derived.base_nonce.data(),
+                      derived.key.data()),
                   0)
             << i;
         opened.pop_back();
@@ -349,7 +400,8 @@ TEST_F(cudaResident, TwoCallsNeverShareAnEphemeralKey) {
     uint8_t* const enc = memory(32 * num);
     finish(megaseal_cuda_hpke_seal(&batch, enc, nullptr, to, 0,
                                    memory(megaseal_cuda_hpke_scratch(num, nullptr)), stream_));
-    for (size_t i = 0; i < num; i++) different.insert(Bytes(enc + 32 * i, enc + 32 * i + 32));
+    const Bytes encs = read(enc, 32 * num);
+    for (size_t i = 0; i < num; i++) different.insert(part(encs, 32 * i, 32));
   }
   EXPECT_EQ(different.size(), 3 * num);
 }
@@ -394,6 +446,7 @@ TEST_F(cudaResident, RefusesWhatCannotBeMeant) {
 
 // In a graph a seed would make the same keys each time, and a pre-shared key would stay.
 TEST_F(cudaResident, PutsNoSecretsIntoAStreamThatIsCaptured) {
+  if (on_device_) GTEST_SKIP() << "what the stand-in says of its stream";
   const Texts texts(random_, {16}, false);
   megaseal_cuda_batch batch = {};
   batch.struct_size = sizeof batch;
@@ -420,15 +473,14 @@ TEST_F(cudaResident, PutsNoSecretsIntoAStreamThatIsCaptured) {
   tables.memory = memory(megaseal_cuda_tables_size(1, tables.size));
   EXPECT_EQ(megaseal_cuda_hpke_seal_prepared(&batch, enc, nullptr, &tables, nullptr, scratch, stream_),
             MEGASEAL_ERROR_ARGUMENT);
-  host_.drain();
-  EXPECT_EQ(Bytes(scratch, scratch + 64), Bytes(64, 0xa5)) << "refused before anything is done";
+  EXPECT_EQ(read(scratch, 64), Bytes(64, 0xa5)) << "refused before anything is done";
   finish(megaseal_cuda_hpke_open(&batch, enc, nullptr, with, 0, to, 0, scratch, stream_));
   host_.is_captured = false;
   finish(megaseal_cuda_hpke_seal(&batch, enc, &params, to, 0, scratch, stream_));
 }
 
 TEST_F(cudaResident, SaysWhenTheDeviceRefuses) {
-  FaultyRuntime faulty(host_);
+  FaultyRuntime faulty(*runtime_);
   gpu::Stream stream = nullptr;
   ASSERT_EQ(faulty.create_stream(&stream), 0);
   testing::use_cuda_runtime(&faulty);
@@ -439,7 +491,13 @@ TEST_F(cudaResident, SaysWhenTheDeviceRefuses) {
   faulty.set(plan);
   EXPECT_EQ(megaseal_cuda_x25519_public(out, 1, p, 32, stream), MEGASEAL_ERROR_BACKEND_UNAVAILABLE);
   EXPECT_EQ(megaseal_cuda_x25519_public(out, 1, p, 32, stream), MEGASEAL_ERROR_NONE);
-  host_.drain();
+  // Until that is done.
+  gpu::Event event = nullptr;
+  ASSERT_EQ(faulty.create_event(&event), 0);
+  ASSERT_EQ(faulty.record(event, stream), 0);
+  while (faulty.query(event) == gpu::error_not_ready) std::this_thread::yield();
+  EXPECT_EQ(faulty.destroy_event(event), 0);
+  EXPECT_EQ(faulty.destroy_stream(stream), 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // RAII over the C ABI's handles, for tests: a failure to create is a thrown error, never a null pointer.
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -28,8 +29,13 @@ using Recipient = std::unique_ptr<megaseal_recipient, Deleter<megaseal_recipient
 using SecretKey = std::unique_ptr<megaseal_secret_key, Deleter<megaseal_secret_key_release>>;
 using Context = std::unique_ptr<megaseal_hpke_context, Deleter<megaseal_hpke_context_destroy>>;
 
-/// `backend` "": the best for each operation.
-inline Engine make_engine(const std::string& backend = "", uint32_t num_threads = 2) {
+/// `backend` "": the best for each operation, or the one that MEGASEAL_TEST_BACKEND names, as ./dev gpu does with tests that
+/// do not go through all backends by themselves.
+inline Engine make_engine(std::string backend = "", uint32_t num_threads = 2) {
+  if (const char* wanted = std::getenv("MEGASEAL_TEST_BACKEND"); wanted && backend.empty()) {
+    backend = wanted;
+    use_stand_in(backend == stand_in_name);
+  }
   megaseal_engine_options options = {};
   options.struct_size = sizeof options;
   options.backend = backend.c_str();
