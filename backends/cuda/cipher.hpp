@@ -451,7 +451,7 @@ MEGASEAL_INLINE CipherShapes cipher_shapes(u32 num) {
 }
 
 /// Calls run(program, part) for each program that the job may need, until one returns other than 0. The lengths are in the
-/// device's memory: without bins every shape looks at every item, and leaves those of the others.
+/// device's memory: without bins every shape that the job's bounds leave looks at every item, and leaves those of the others.
 template <bool kSeal, class Format, class Run>
 int cipher_parts(const CipherJob& job, const Run& run) {
   if (job.num == 0) return 0;
@@ -463,10 +463,13 @@ int cipher_parts(const CipherJob& job, const Run& run) {
     const u32* end = min_len == 0 ? begins + gpu::OrderJob::num_bins : begins + cipher_bin(min_len - 1);
     return CipherPart{job, min_len, max_len, begins + cipher_bin(max_len), end};
   };
-  int error = run(CipherProgram<kSeal, Format, 32>(), part(shapes.eight_max + 1, ~u32(0)));
-  if (error == 0)
+  int error = 0;
+  if (job.max_len > shapes.eight_max)
+    error = run(CipherProgram<kSeal, Format, 32>(), part(shapes.eight_max + 1, ~u32(0)));
+  if (error == 0 && job.max_len > shapes.alone_max && job.min_len <= shapes.eight_max)
     error = run(CipherProgram<kSeal, Format, 8>(), part(shapes.alone_max + 1, shapes.eight_max));
-  if (error == 0) error = run(CipherProgram<kSeal, Format, 1>(), part(0, shapes.alone_max));
+  if (error == 0 && job.min_len <= shapes.alone_max)
+    error = run(CipherProgram<kSeal, Format, 1>(), part(0, shapes.alone_max));
   return error;
 }
 

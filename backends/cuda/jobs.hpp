@@ -126,6 +126,8 @@ struct CipherJob {
   uint8_t* status;
   const uint32_t* order;  // num numbers of items, those of like length together; null: as they come
   const uint32_t* bins;   // what an OrderJob made beside `order`; null: `order` is from elsewhere, or null
+  // No text is shorter, and none longer, where whoever launches knows that: programs for other lengths are not launched.
+  uint32_t min_len = 0, max_len = ~uint32_t(0);
 };
 
 /// The order of a cipher's items by length, where only the device knows their lengths.

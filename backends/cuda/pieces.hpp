@@ -15,6 +15,7 @@ struct Piece {
   uint32_t from = 0, num = 0;
   bool one_secret = false, one_point = false;  // the same for all
   bool in_order = true;                        // no item is much longer than another
+  uint32_t min_len = 0, max_len = 0;           // of the texts
   uint32_t num_tables = 0, num_by_table = 0;   // of recipients; items that go by them
   PreparedShape shape{};                       // of those tables
   uint64_t points = 0, spans = 0, order = 0, nonces = 0, aad = 0, up_tags = 0;

@@ -71,6 +71,9 @@ void pack_messages(Piece& p, uint8_t* pinned, const AeadItem* items, bool is_sea
     text += padded(i.len);
     if (!is_seal) std::memcpy(pinned + p.up_tags + 16 * size_t(k), i.tag, 16);
   }
+  const auto [shortest, longest] = std::minmax_element(
+      items, items + p.num, [](const AeadItem& a, const AeadItem& b) { return a.len < b.len; });
+  p.min_len = uint32_t(shortest->len), p.max_len = uint32_t(longest->len);
   p.in_order = !put_in_order(pinned + p.order, items, p.num);
   std::memset(pinned + p.status, 0, p.num);
 }
@@ -117,7 +120,9 @@ CipherJob cipher_job(const Piece& p, uint8_t* device, bool is_seal) {
           .tags = device + (is_seal ? p.down_tags : p.up_tags),
           .status = device + p.status,
           .order = p.in_order ? nullptr : reinterpret_cast<const uint32_t*>(device + p.order),
-          .bins = nullptr};
+          .bins = nullptr,
+          .min_len = p.min_len,
+          .max_len = p.max_len};
 }
 
 void pack_strided(uint8_t* out, Strided in, bool one, uint32_t from, uint32_t num) {

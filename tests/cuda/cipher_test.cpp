@@ -278,6 +278,34 @@ TEST(CudaOrder, BinsEndAtTheBoundsOfTheShapes) {
   EXPECT_LT(cuda::cipher_bin(~uint32_t(0)), gpu::OrderJob::num_bins);
 }
 
+TEST(CudaShapes, AreLaunchedForLengthsThatThereAre) {
+  const auto launched = [](uint32_t num, uint32_t min_len, uint32_t max_len) {
+    CipherJob job = {};
+    job.num = num, job.min_len = min_len, job.max_len = max_len;
+    std::string groups;
+    const auto run = [&]<bool kSeal, class Format, uint32_t kGroup>(
+                         cuda::CipherProgram<kSeal, Format, kGroup>, const cuda::CipherPart& part) {
+      groups += std::to_string(kGroup) + " ";
+      EXPECT_LE(part.min_len, max_len);
+      EXPECT_GE(part.max_len, min_len);
+      return 0;
+    };
+    EXPECT_EQ((cuda::cipher_parts<true, cuda::AeadFormat>(job, run)), 0);
+    return groups;
+  };
+  for (const uint32_t num : {1u, 8192u, 65536u}) {
+    const cuda::CipherShapes shapes = cuda::cipher_shapes(num);
+    EXPECT_EQ(launched(num, 0, ~uint32_t(0)), "32 8 1 ");
+    EXPECT_EQ(launched(num, 0, 0), "1 ");
+    EXPECT_EQ(launched(num, 0, shapes.alone_max), "1 ");
+    EXPECT_EQ(launched(num, shapes.alone_max, shapes.alone_max + 1), "8 1 ");
+    EXPECT_EQ(launched(num, shapes.alone_max + 1, shapes.eight_max), "8 ");
+    EXPECT_EQ(launched(num, shapes.eight_max, shapes.eight_max + 1), "32 8 ");
+    EXPECT_EQ(launched(num, shapes.eight_max + 1, ~uint32_t(0)), "32 ");
+    EXPECT_EQ(launched(num, 5, ~uint32_t(0)), "32 8 1 ");
+  }
+}
+
 TEST_P(CudaCipher, NothingToDo) {
   Batch b(random, GetParam(), {0}, {0});
   Bytes none(16);

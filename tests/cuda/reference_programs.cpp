@@ -143,6 +143,7 @@ int cipher(const CipherJob& job, Stream) {
     require(i < job.num && !seen[i], "the order is none");
     seen[i] = true;
     const Span& span = job.spans[i];
+    require(job.min_len <= span.len && span.len <= job.max_len, "a length is not within its bounds");
     require(span.text % 16 == 0 && span.aad % 16 == 0, "a span is not aligned");
     // Classes of like length reach a block, or a sixteenth, beyond their shortest.
     if (job.order) {
