@@ -448,7 +448,7 @@ def plant_in(jobs):
     for job in jobs:
         job.kernels = planted.get(job.name, [])
         if job.name == "gpu::StreamJob":
-            job.fields["number"] = "secret"  # no kernel has a secret among its parameters themselves
+            job.fields["number"] = "secret"  # none that is planted has a secret there in the table
 
 
 def main(arguments):
