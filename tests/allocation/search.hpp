@@ -72,12 +72,10 @@ class NeedleWriter {
   std::vector<Sent> before_;  // the latest first
 };
 
-/// Has a child compute needles.
-template <class Send>
-Needles needles_of(const Send& send);
 namespace detail {
 Needles needles_of(void (*send)(const void*, NeedleWriter&), const void* self);
 }
+/// Those that send(NeedleWriter&) sends, in a child.
 template <class Send>
 Needles needles_of(const Send& send) {
   return detail::needles_of(
