@@ -47,8 +47,8 @@ __global__ void __launch_bounds__(block) run_pipe(uint32_t* out, uint32_t a, uin
 #pragma unroll
       for (int i = 0; i < chains; i++) {
         constexpr bool has_wide = kPipe == Pipe::imad_wide || kPipe == Pipe::imad_wide_lop3 || kPipe == Pipe::imad_wide_fp64;
+        // As the kernels have it: of mad.wide.u32 the assembler makes a product and two additions.
         if constexpr (has_wide)
-  // as the kernels have it: of mad.wide.u32 it makes a product and two additions
           asm volatile("{.reg .u32 l, h; mov.b64 {l, h}, %0; mad.lo.cc.u32 l, %1, %2, l; madc.hi.u32 h, %1, %2, h; mov.b64 %0, {l, h};}"
                        : "+l"(wide[i])
                        : "r"(uint32_t(wide[(i + 3) % chains])), "r"(a));
@@ -57,7 +57,8 @@ __global__ void __launch_bounds__(block) run_pipe(uint32_t* out, uint32_t a, uin
         if constexpr (kPipe == Pipe::lop3 || kPipe == Pipe::imad_wide_lop3)
           asm volatile("lop3.b32 %0, %0, %1, %2, 0x96;" : "+r"(x[i]) : "r"(a), "r"(b));
         if constexpr (kPipe == Pipe::shf) asm volatile("shf.l.wrap.b32 %0, %0, %0, 7;" : "+r"(x[i]));
-        if constexpr (kPipe == Pipe::iadd)   // of three: of two it makes products, by turns
+        // Of three numbers: additions of two it makes products, by turns.
+        if constexpr (kPipe == Pipe::iadd)
           asm volatile("{.reg .u32 t; add.u32 t, %0, %1; add.u32 %0, t, %2;}" : "+r"(x[i]) : "r"(x[(i + 3) % chains]), "r"(a));
         if constexpr (kPipe == Pipe::prmt) asm volatile("prmt.b32 %0, %0, %0, 0x1032;" : "+r"(x[i]));
         if constexpr (kPipe == Pipe::fp64 || kPipe == Pipe::imad_wide_fp64)
