@@ -9,6 +9,9 @@
 
 #include "engine/cpu_features.hpp"
 
+#define MEGASEAL_ISA engine
+#include "kernels/wipe_registers.hpp"
+
 namespace megaseal {
 namespace {
 
@@ -32,8 +35,7 @@ Vectors vectors() {
 void wipe_vector_registers() {
 #if defined(__x86_64__)
   switch (vectors()) {
-    case Vectors::
-        avx512:  // those that vzeroall does not know; this file is compiled for machines without them
+    case Vectors::avx512:  // those that vzeroall does not know, which this file is compiled without
       __asm__ volatile(
           "vpxord %zmm16, %zmm16, %zmm16\n\tvpxord %zmm17, %zmm17, %zmm17\n\t"
           "vpxord %zmm18, %zmm18, %zmm18\n\tvpxord %zmm19, %zmm19, %zmm19\n\t"
@@ -52,15 +54,7 @@ void wipe_vector_registers() {
                          "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
       return;
     case Vectors::sse:
-      __asm__ volatile(
-          "pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3\n\t"
-          "pxor %%xmm4, %%xmm4\n\tpxor %%xmm5, %%xmm5\n\tpxor %%xmm6, %%xmm6\n\tpxor %%xmm7, %%xmm7\n\t"
-          "pxor %%xmm8, %%xmm8\n\tpxor %%xmm9, %%xmm9\n\tpxor %%xmm10, %%xmm10\n\tpxor %%xmm11, %%xmm11\n\t"
-          "pxor %%xmm12, %%xmm12\n\tpxor %%xmm13, %%xmm13\n\tpxor %%xmm14, %%xmm14\n\tpxor %%xmm15, %%xmm15"
-          :
-          :
-          : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
-            "xmm12", "xmm13", "xmm14", "xmm15");
+      engine::wipe_registers();
   }
 #elif defined(__aarch64__)
   // The lower halves of v8 to v15 belong to the caller.

@@ -2,10 +2,10 @@
 // time.
 #include "backends/scalar/scalar.hpp"
 
-#include "backends/scalar/wipe_registers.hpp"
 #include "backends/scalar/word32.hpp"
 #include "backends/scalar/word64.hpp"
 #include "kernels/chacha20poly1305.hpp"
+#include "kernels/wipe_registers.hpp"
 #include "kernels/wipe_stack.hpp"
 #include "kernels/xchacha_secretbox.hpp"
 

@@ -1,9 +1,9 @@
 // The portable backend's HKDF and HPKE key schedule.
 #include "backends/scalar/scalar.hpp"
 
-#include "backends/scalar/wipe_registers.hpp"
 #include "backends/scalar/word32.hpp"
 #include "kernels/hpke_schedule.hpp"
+#include "kernels/wipe_registers.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {

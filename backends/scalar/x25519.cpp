@@ -3,9 +3,9 @@
 
 #include "backends/scalar/field.hpp"
 #include "backends/scalar/scalar.hpp"
-#include "backends/scalar/wipe_registers.hpp"
 #include "edwards25519_base_w4.hpp"
 #include "kernels/edwards25519_comb.hpp"
+#include "kernels/wipe_registers.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {

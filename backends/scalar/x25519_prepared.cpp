@@ -3,7 +3,7 @@
 
 #include "backends/scalar/field.hpp"
 #include "backends/scalar/scalar.hpp"
-#include "backends/scalar/wipe_registers.hpp"
+#include "kernels/wipe_registers.hpp"
 #include "kernels/wipe_stack.hpp"
 
 namespace megaseal::scalar {
