@@ -90,7 +90,7 @@ class Files {
     for (size_t i = 0; i < num; i++) {
       megaseal_secret_key* key = key_pairs().handles[i];
       char pem[MEGASEAL_SECRET_KEY_PEM_LEN], text[MEGASEAL_PUBLIC_KEY_TEXT_LEN];
-      megaseal_secret_key_to_pem(pem, key);
+      check(megaseal_secret_key_to_pem(pem, key));
       pems.insert(pems.end(), pem, pem + std::strlen(pem));
       sodium_memzero(pem, sizeof pem);
       megaseal_public_key_to_text(text, key_pairs().publics.data() + 32 * i);

@@ -27,7 +27,7 @@ const char* megaseal_error_string(megaseal_error error) {
     case MEGASEAL_ERROR_MESSAGE_LIMIT:
       return "the context's sequence numbers are used up";
     case MEGASEAL_ERROR_FORKED:
-      return "the sender's context belongs to the process that made it, not to its child";
+      return "the key or context belongs to the process that made it, not to its child";
     case MEGASEAL_ERROR_INT_:
       break;
   }

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <memory>
 
-#include "backends/fork_generation.hpp"
 #include "engine/engine.hpp"
 #include "engine/ephemeral.hpp"
 #include "engine/hpke_suite.hpp"
@@ -36,13 +35,16 @@ struct megaseal_hpke_context {
   ~megaseal_hpke_context() {
     megaseal::SecretSlab::contexts().give_back(reinterpret_cast<uint8_t*>(secrets));
   }
+  /// Not in a child of the process that made it.
+  bool is_here() const {
+    return megaseal::SecretSlab::contexts().holds(reinterpret_cast<const uint8_t*>(secrets));
+  }
   megaseal_hpke_context(const megaseal_hpke_context&) = delete;
   megaseal_hpke_context& operator=(const megaseal_hpke_context&) = delete;
 
   megaseal::ContextSecrets* const secrets;
   const bool sender;
   std::atomic<uint64_t> next_sequence{0};
-  const uint64_t generation = megaseal::fork_generation();
 };
 
 namespace megaseal {
@@ -143,8 +145,9 @@ megaseal_error seal(megaseal_hpke_context* context, uint64_t* out_first_sequence
   if (out_first_sequence) *out_first_sequence = 0;
   if (!context || !engine) return MEGASEAL_ERROR_ARGUMENT;
   if (!context->sender) return MEGASEAL_ERROR_ROLE;
-  // Parent and child would go on counting from the same number, each under the same key: one nonce, two messages.
-  if (fork_generation() != context->generation) return MEGASEAL_ERROR_FORKED;
+  // Not only because a child has no keys to seal with: parent and child would go on counting from the same number, one nonce
+  // for two messages.
+  if (!context->is_here()) return MEGASEAL_ERROR_FORKED;
   BatchView view;
   if (megaseal_error e =
           view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::seal, true))
@@ -167,6 +170,7 @@ megaseal_error open(const megaseal_hpke_context* context, size_t* out_num_failed
   if (out_num_failed) *out_num_failed = 0;
   if (!context || !engine) return MEGASEAL_ERROR_ARGUMENT;
   if (context->sender) return MEGASEAL_ERROR_ROLE;
+  if (!context->is_here()) return MEGASEAL_ERROR_FORKED;
   BatchView view;
   if (megaseal_error e =
           view.set(batch, *format_traits(MEGASEAL_FORMAT_HPKE_CONTEXT), BatchView::Direction::open, true))
@@ -183,6 +187,7 @@ megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_e
                             size_t export_len) {
   if (!context || !engine || num_items > UINT32_MAX) return MEGASEAL_ERROR_ARGUMENT;
   if (export_len == 0 || export_len > MEGASEAL_HPKE_MAX_EXPORT_LEN) return MEGASEAL_ERROR_ARGUMENT;
+  if (!context->is_here()) return MEGASEAL_ERROR_FORKED;
   if (num_items == 0) return MEGASEAL_ERROR_NONE;
   InputView in;
   if (!out_exports || !contexts) return MEGASEAL_ERROR_ARGUMENT;
@@ -250,6 +255,7 @@ megaseal_error megaseal_hpke_receiver_create(megaseal_hpke_context** out_context
     megaseal_hpke_params p;
     if (!engine || !key || !enc) return MEGASEAL_ERROR_ARGUMENT;
     if (megaseal_error e = checked(&p, params)) return e;
+    if (!key->is_here()) return MEGASEAL_ERROR_FORKED;
     Context context = std::make_unique<megaseal_hpke_context>(false);
     if (megaseal_error e = agree(context.get(), engine, p, key->secret, enc, enc, key->public_key)) return e;
     *out_context = context.release();

@@ -229,12 +229,14 @@ megaseal_error megaseal_public_key_from_text(uint8_t out_public_key[MEGASEAL_KEY
   return error;
 }
 
-void megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN], const megaseal_secret_key* key) {
+megaseal_error megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN],
+                                          const megaseal_secret_key* key) {
+  if (!out_pem) return MEGASEAL_ERROR_ARGUMENT;
+  std::memset(out_pem, 0, MEGASEAL_SECRET_KEY_PEM_LEN);
   uint8_t der[kPkcs8Len];
   std::memcpy(der, kPkcs8Prefix, sizeof kPkcs8Prefix);
-  megaseal_secret_key_export(key, der + sizeof kPkcs8Prefix);
+  if (const megaseal_error error = megaseal_secret_key_export(key, der + sizeof kPkcs8Prefix)) return error;
 
-  std::memset(out_pem, 0, MEGASEAL_SECRET_KEY_PEM_LEN);
   char* out = out_pem;
   std::memcpy(out, kBeginLine.data(), kBeginLine.size());
   out += kBeginLine.size();
@@ -244,6 +246,7 @@ void megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN], const
   *out++ = '\n';
   std::memcpy(out, kEnd.data(), kEnd.size());
   out[kEnd.size()] = '\n';
+  return MEGASEAL_ERROR_NONE;
 }
 
 megaseal_error megaseal_secret_key_from_pem(megaseal_secret_key** out_key, size_t* out_consumed,

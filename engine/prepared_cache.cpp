@@ -89,7 +89,11 @@ struct PreparedCache::Registry {
 
   static Registry& get() {
     static auto* const registry = new Registry;
-    static const int registered = pthread_atfork(
+    return *registry;
+  }
+  [[gnu::constructor]] static void register_handlers() {
+    (void)get();
+    pthread_atfork(
         [] {
           get().mutex.lock();
           for (PreparedCache* c = get().first; c; c = c->next_) c->mutex_.lock();
@@ -99,8 +103,6 @@ struct PreparedCache::Registry {
           for (PreparedCache* c = get().first; c; c = c->next_) c->repair_after_fork();
           get().unlock();
         });
-    (void)registered;
-    return *registry;
   }
   void unlock() {
     for (PreparedCache* c = first; c; c = c->next_) c->mutex_.unlock();

@@ -11,22 +11,34 @@ namespace megaseal {
 namespace {
 
 struct GiveBack {
-  void operator()(uint8_t* slot) const { SecretSlab::keys().give_back(slot); }
+  SecretSlab* slab;
+  void operator()(uint8_t* slot) const { slab->give_back(slot); }
 };
+using Slot = std::unique_ptr<uint8_t, GiveBack>;
 
-// Takes over the secret in `slot`.
-megaseal_error adopt(megaseal_secret_key** out_key, std::unique_ptr<uint8_t, GiveBack> slot) {
+Slot take(SecretSlab::On_fork on_fork) {
+  SecretSlab& slab = SecretSlab::keys(on_fork);
+  return Slot(slab.take(), GiveBack{&slab});
+}
+
+std::unique_ptr<megaseal_secret_key> adopt(Slot slot) {
+  auto key = std::make_unique<megaseal_secret_key>(*slot.get_deleter().slab, slot.get());
+  (void)slot.release();
+  return key;
+}
+
+// The key whose secret is in `slot`.
+megaseal_error create(megaseal_secret_key** out_key, Slot slot) {
   const Dispatch* dispatch = process_dispatch();
   if (!dispatch) return MEGASEAL_ERROR_BACKEND_UNAVAILABLE;
-  auto key = std::make_unique<megaseal_secret_key>();
+  auto key = adopt(std::move(slot));
   const X25519Tile tile{.num = 1,
-                        .secrets = {slot.get(), 0},
+                        .secrets = {key->secret, 0},
                         .points = {nullptr, 0},
                         .out = key->public_key,
                         .status = nullptr};
   dispatch->x25519_public(&tile);
   wipe_vector_registers();
-  key->secret = slot.release();
   *out_key = key.release();
   return MEGASEAL_ERROR_NONE;
 }
@@ -96,9 +108,9 @@ megaseal_error megaseal_secret_key_create(megaseal_secret_key** out_key, const u
   *out_key = nullptr;
   if (!secret_key) return MEGASEAL_ERROR_ARGUMENT;
   return no_throw([&] {
-    std::unique_ptr<uint8_t, GiveBack> slot(SecretSlab::keys().take());
+    Slot slot = take(SecretSlab::On_fork::wipe);
     std::memcpy(slot.get(), secret_key, 32);
-    return adopt(out_key, std::move(slot));
+    return create(out_key, std::move(slot));
   });
 }
 
@@ -106,9 +118,26 @@ megaseal_error megaseal_secret_key_generate(megaseal_secret_key** out_key) {
   if (!out_key) return MEGASEAL_ERROR_ARGUMENT;
   *out_key = nullptr;
   return no_throw([&] {
-    std::unique_ptr<uint8_t, GiveBack> slot(SecretSlab::keys().take());
+    Slot slot = take(SecretSlab::On_fork::wipe);
     if (!system_random(slot.get(), 32)) return MEGASEAL_ERROR_RANDOM;
-    return adopt(out_key, std::move(slot));
+    return create(out_key, std::move(slot));
+  });
+}
+
+megaseal_error megaseal_secret_key_create_inheritable(megaseal_secret_key** out_key,
+                                                      const megaseal_secret_key* key) {
+  if (!out_key) return MEGASEAL_ERROR_ARGUMENT;
+  *out_key = nullptr;
+  if (!key) return MEGASEAL_ERROR_ARGUMENT;
+  if (!key->is_here()) return MEGASEAL_ERROR_FORKED;
+  return no_throw([&] {
+    Slot slot = take(SecretSlab::On_fork::keep);
+    std::memcpy(slot.get(), key->secret, 32);
+    wipe_vector_registers();
+    auto copy = adopt(std::move(slot));
+    std::memcpy(copy->public_key, key->public_key, 32);
+    *out_key = copy.release();
+    return MEGASEAL_ERROR_NONE;
   });
 }
 
@@ -118,17 +147,20 @@ megaseal_secret_key* megaseal_secret_key_retain(megaseal_secret_key* key) {
 }
 
 void megaseal_secret_key_release(megaseal_secret_key* key) {
-  if (!key || key->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  SecretSlab::keys().give_back(const_cast<uint8_t*>(key->secret));
-  delete key;
+  if (key && key->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete key;
 }
 
 void megaseal_secret_key_public_key(const megaseal_secret_key* key, uint8_t out_public_key[32]) {
   std::memcpy(out_public_key, key->public_key, 32);
 }
 
-void megaseal_secret_key_export(const megaseal_secret_key* key, uint8_t out_secret_key[32]) {
+megaseal_error megaseal_secret_key_export(const megaseal_secret_key* key, uint8_t out_secret_key[32]) {
+  if (!out_secret_key) return MEGASEAL_ERROR_ARGUMENT;
+  std::memset(out_secret_key, 0, 32);
+  if (!key) return MEGASEAL_ERROR_ARGUMENT;
+  if (!key->is_here()) return MEGASEAL_ERROR_FORKED;
   std::memcpy(out_secret_key, key->secret, 32);
+  return MEGASEAL_ERROR_NONE;
 }
 
 }  // extern "C"

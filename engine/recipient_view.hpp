@@ -67,8 +67,10 @@ class SecretKeyView {
   megaseal_error set(const megaseal_secret_key* const* keys, size_t step, uint32_t num_items) {
     if (num_items == 0) return MEGASEAL_ERROR_NONE;
     if (!keys || step > 1) return MEGASEAL_ERROR_ARGUMENT;
-    for (uint32_t i = 0; i < (step ? num_items : 1); i++)
+    for (uint32_t i = 0; i < (step ? num_items : 1); i++) {
       if (!keys[i]) return MEGASEAL_ERROR_ARGUMENT;
+      if (!keys[i]->is_here()) return MEGASEAL_ERROR_FORKED;
+    }
     keys_ = keys;
     step_ = step;
     return MEGASEAL_ERROR_NONE;

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "backends/fork_generation.hpp"
 #include "engine/cpu_features.hpp"
 
 #define MEGASEAL_ISA engine
@@ -88,10 +89,10 @@ SecretPages::SecretPages(size_t bytes, On_fork on_fork, Lock lock) {
 #ifdef MADV_WIPEONFORK
   if (on_fork == On_fork::wipe) madvise(data_, size_, MADV_WIPEONFORK);
 #endif
-  if (lock == Lock::best_effort &&
-      mlock(data_, size_) != 0) { /* over the limit: unlocked memory serves as well */
-  }
+  if (lock == Lock::best_effort) this->lock();  // over the limit unlocked memory serves as well
 }
+
+bool SecretPages::lock() { return mlock(data_, size_) == 0; }
 
 SecretPages::SecretPages(SecretPages&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -114,43 +115,72 @@ void SecretPages::free() {
   data_ = nullptr;
 }
 
-SecretSlab& SecretSlab::keys() {
-  static auto* const slab = new SecretSlab(32);
-  static const int registered = pthread_atfork([] { keys().mutex_.lock(); }, [] { keys().mutex_.unlock(); },
-                                               [] { keys().mutex_.unlock(); });
-  (void)registered;
-  return *slab;
+struct SecretSlab::All {
+  SecretSlab keys{32, On_fork::wipe}, inheritable_keys{32, On_fork::keep}, contexts{96, On_fork::wipe};
+
+  template <class Do>
+  void each(const Do& act) {
+    for (SecretSlab* slab : {&keys, &inheritable_keys, &contexts}) act(*slab);
+  }
+};
+
+SecretSlab::All& SecretSlab::all() {
+  static All* const slabs = new All;
+  return *slabs;
 }
 
-SecretSlab& SecretSlab::contexts() {
-  static auto* const slab = new SecretSlab(96);
-  static const int registered =
-      pthread_atfork([] { contexts().mutex_.lock(); }, [] { contexts().mutex_.unlock(); },
-                     [] { contexts().mutex_.unlock(); });
-  (void)registered;
-  return *slab;
+void SecretSlab::register_handlers() {
+  (void)all();
+  pthread_atfork([] { all().each([](SecretSlab& slab) { slab.mutex_.lock(); }); },
+                 [] { all().each([](SecretSlab& slab) { slab.mutex_.unlock(); }); },
+                 [] { all().each([](SecretSlab& slab) { slab.begin_in_child(); }); });
+}
+
+SecretSlab& SecretSlab::keys(On_fork on_fork) {
+  return on_fork == On_fork::wipe ? all().keys : all().inheritable_keys;
+}
+SecretSlab& SecretSlab::contexts() { return all().contexts; }
+
+void SecretSlab::lock_pages() {
+  for (SecretPages& pages : pages_)
+    if (!pages.lock()) return;
+}
+
+void SecretSlab::begin_in_child() {
+  // Wiped pages are locked when something secret is to come into them again: most children just run another program.
+  if (on_fork_ == On_fork::keep) lock_pages();
+  mutex_.unlock();
 }
 
 uint8_t* SecretSlab::take() {
+  const uint64_t generation = fork_generation();
   std::lock_guard lock(mutex_);
+  if (locked_in_ != generation) {
+    lock_pages();
+    locked_in_ = generation;
+  }
   if (free_.empty()) {
-    const size_t slots = page_size() / slot_size_;
+    const size_t slots = page_size() / stride();
     // Room for every slot of every page, so that giving one back never allocates. Before the page comes: without its slots
     // to give it would be lost.
     free_.reserve((pages_.size() + 1) * slots);
-    const SecretPages& page =
-        pages_.emplace_back(page_size(), SecretPages::On_fork::keep, SecretPages::Lock::best_effort);
-    for (size_t i = 0; i < slots; i++) free_.push_back(page.data() + i * slot_size_);
+    const SecretPages& page = pages_.emplace_back(page_size(), on_fork_, SecretPages::Lock::best_effort);
+    for (size_t i = 0; i < slots; i++) free_.push_back(page.data() + i * stride());
   }
   uint8_t* slot = free_.back();
   free_.pop_back();
+  taker(slot) = generation + 1;
   return slot;
 }
 
 void SecretSlab::give_back(uint8_t* slot) {
-  wipe(slot, slot_size_);
+  wipe(slot, stride());
   std::lock_guard lock(mutex_);
   free_.push_back(slot);
+}
+
+bool SecretSlab::holds(const uint8_t* slot) const {
+  return on_fork_ == On_fork::keep || taker(const_cast<uint8_t*>(slot)) == fork_generation() + 1;
 }
 
 }  // namespace megaseal

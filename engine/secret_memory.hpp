@@ -34,6 +34,8 @@ class SecretPages {
   SecretPages(SecretPages&& other) noexcept;
   SecretPages& operator=(SecretPages&& other) noexcept;
   ~SecretPages();
+  /// Locks them in memory; false where the process's limit does not allow it. Locks are not a child's: fork() drops them.
+  bool lock();
 
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
@@ -48,20 +50,35 @@ class SecretPages {
 /// Thread-safe, and safe to fork() beside: the child never finds its lock taken by a thread that it does not have.
 class SecretSlab {
  public:
-  /// Lives as long as the process: fork handlers refer to it.
-  static SecretSlab& keys();      // slots of 32 bytes
-  static SecretSlab& contexts();  // slots of 96 bytes
-  /// A zeroed slot. Throws std::bad_alloc.
+  using On_fork = SecretPages::On_fork;
+  /// These live as long as the process: fork handlers refer to them.
+  static SecretSlab& keys(On_fork on_fork);  // slots of 32 bytes
+  static SecretSlab& contexts();             // slots of 96 bytes, wiped on fork
+  /// A zeroed slot, aligned to 8 bytes. Throws std::bad_alloc.
   uint8_t* take();
-  /// Wipes the slot and takes it back.
+  /// Wipes the slot and takes it back, also one that was taken before a fork.
   void give_back(uint8_t* slot);
+  /// Whether `slot` holds what was written there since it was taken: not in a child of the process that took it, unless the
+  /// pages are kept; nor, where the kernel wipes on fork, in a child that was made behind the C library's back.
+  bool holds(const uint8_t* slot) const;
 
  private:
-  explicit SecretSlab(size_t slot_size) : slot_size_(slot_size) {}
-  const size_t slot_size_;
+  struct All;
+  static All& all();
+  [[gnu::constructor]] static void register_handlers();
+  SecretSlab(size_t slot_size, On_fork on_fork) : slot_size_(slot_size), on_fork_(on_fork) {}
+  void lock_pages();
+  void begin_in_child();
+  /// Behind each slot, and wiped with it: one more than the generation of the process that took it; 0 where nobody has.
+  uint64_t& taker(uint8_t* slot) const { return *reinterpret_cast<uint64_t*>(slot + slot_size_); }
+  size_t stride() const { return slot_size_ + sizeof(uint64_t); }
+
+  const size_t slot_size_;  // a multiple of 8
+  const On_fork on_fork_;
   std::mutex mutex_;
   std::vector<SecretPages> pages_;
   std::vector<uint8_t*> free_;
+  uint64_t locked_in_ = 0;  // the generation of the process in which the pages have been locked
 };
 
 }  // namespace megaseal

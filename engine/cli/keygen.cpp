@@ -29,7 +29,7 @@ std::string public_key_text(const megaseal_secret_key* key) {
 
 void write_pem(Output& out, const megaseal_secret_key* key) {
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
-  megaseal_secret_key_to_pem(pem, key);
+  check(megaseal_secret_key_to_pem(pem, key), "cannot write a key");
   try {
     out.write(pem);
   } catch (...) {

@@ -76,8 +76,15 @@ TEST_F(FailingAllocation, Keys) {
     megaseal_secret_key_release(key);
     return error;
   });
+  each_fails([&] {
+    megaseal_secret_key* key = nullptr;
+    const megaseal_error error = megaseal_secret_key_create_inheritable(&key, key_.get());
+    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
+    megaseal_secret_key_release(key);
+    return error;
+  });
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
-  megaseal_secret_key_to_pem(pem, key_.get());
+  ASSERT_EQ(megaseal_secret_key_to_pem(pem, key_.get()), MEGASEAL_ERROR_NONE);
   each_fails([&] {
     megaseal_secret_key* key = nullptr;
     const megaseal_error error = megaseal_secret_key_from_pem(&key, nullptr, pem, std::strlen(pem));
@@ -96,8 +103,9 @@ TEST_F(FailingAllocation, Keys) {
   });
 }
 
-/// Makes secrets when no slot of `slot_size` bytes is left for one, with each request failing that a page for more takes.
-/// `make` makes one, null for want of memory. Pages are kept, whatever fails: each must have all its slots to give.
+/// Makes secrets when no slot for one is left, with each request failing that a page for more takes. A slot with its mark has
+/// `slot_size` bytes. `make` makes one, null for want of memory. Pages are kept, whatever fails: each must have all its slots
+/// to give.
 template <class Make>
 void each_fails_at_a_new_page(size_t slot_size, const Make& make) {
   const size_t slots = size_t(sysconf(_SC_PAGESIZE)) / slot_size;
@@ -131,13 +139,18 @@ void each_fails_at_a_new_page(size_t slot_size, const Make& make) {
 
 TEST_F(FailingAllocation, PagesOfSecrets) {
   const Bytes secret = Random().bytes(32);
-  each_fails_at_a_new_page(32, [&] {
+  each_fails_at_a_new_page(32 + 8, [&] {
     megaseal_secret_key* key = nullptr;
     (void)!megaseal_secret_key_create(&key, secret.data());
     return SecretKey(key);
   });
+  each_fails_at_a_new_page(32 + 8, [&] {
+    megaseal_secret_key* key = nullptr;
+    (void)!megaseal_secret_key_create_inheritable(&key, key_.get());
+    return SecretKey(key);
+  });
   const Engine engine = make_engine("", 1);
-  each_fails_at_a_new_page(96, [&] {
+  each_fails_at_a_new_page(96 + 8, [&] {
     megaseal_hpke_context* context = nullptr;
     uint8_t enc[32];
     (void)!megaseal_hpke_sender_create(&context, enc, engine.get(), nullptr, recipient_.get());

@@ -12,6 +12,7 @@
 #include "tests/allocation/search.hpp"
 #include "tests/support/handles.hpp"
 #include "tests/support/reference.hpp"
+#include "tests/support/wipe_on_fork.hpp"
 
 namespace megaseal::test {
 namespace {
@@ -154,11 +155,21 @@ TEST_F(ProcessLeftoversSearch, FindsInTheUpperRegistersOfAvx512) {
 }
 #endif
 
-// Secrets' pages are marked so that the kernel keeps them out of core dumps, and the scratch of engines so that a child
-// finds zeros there. Keys stay a child's: a server that forks its workers hands them its key.
+/// How a child ends that does as `body` says: 0 where that is true.
+template <class Body>
+int in_child(const Body& body) {
+  const pid_t child = fork();
+  if (child == 0) _exit(!body());
+  int status = -1;
+  waitpid(child, &status, 0);
+  return status;
+}
 
-TEST(SecretPagesInTheKernel, KeysAreNotDumped) {
+// Secrets' pages are marked so that the kernel keeps them out of core dumps, and a child finds zeros there.
+
+TEST(SecretPagesInTheKernel, KeysAreNeitherDumpedNorInherited) {
   if (!own_malloc::is_here) GTEST_SKIP() << "sanitizers' shadow memory is too large to search";
+  if (!kernel_wipes_on_fork()) GTEST_SKIP() << "this kernel does not wipe pages on fork";
   const Needles key_needles = needles_of([](NeedleWriter& out) {
     draw();
     const Bytes secret(drawn, drawn + 32), recipient(drawn + 32, drawn + 64);
@@ -188,14 +199,42 @@ TEST(SecretPagesInTheKernel, KeysAreNotDumped) {
   for (const Found& f : found) {
     num_found[f.piece]++;
     EXPECT_NE(f.region.flags.find(" dd "), std::string::npos) << name_of(f.piece) << " in " << f.region.name;
+    EXPECT_NE(f.region.flags.find(" wf "), std::string::npos) << name_of(f.piece) << " in " << f.region.name;
   }
   EXPECT_EQ(num_found[secret_key], 4u);
   EXPECT_EQ(num_found[message_key], 4u);
   EXPECT_EQ(num_found[exporter_secret], 4u);
   EXPECT_EQ(num_found[base_nonce], 1u);
+  EXPECT_EQ(in_child([&] { return search_memory(key_needles).empty(); }), 0)
+      << "a child has something of them";
+}
+
+TEST(SecretPagesInTheKernel, InheritableKeysAreInheritedAndNotDumped) {
+  if (!own_malloc::is_here) GTEST_SKIP() << "sanitizers' shadow memory is too large to search";
+  const Needles key_needles = needles_of([](NeedleWriter& out) {
+    draw();
+    out.send(secret_key, Bytes(drawn, drawn + 32));
+  });
+  draw();
+  megaseal_secret_key *key = nullptr, *kept = nullptr;
+  ASSERT_EQ(megaseal_secret_key_create(&key, drawn), MEGASEAL_ERROR_NONE);
+  ASSERT_EQ(megaseal_secret_key_create_inheritable(&kept, key), MEGASEAL_ERROR_NONE);
+  megaseal_secret_key_release(key);
+  forget();
+  const auto in_one_place = [&] {
+    const std::vector<Found> found = search_memory(key_needles);
+    for (const Found& f : found)
+      if (f.region.flags.find(" dd ") == f.region.flags.npos) return false;
+    return found.size() == 4;
+  };
+  EXPECT_TRUE(in_one_place());
+  EXPECT_EQ(in_child(in_one_place), 0);
+  megaseal_secret_key_release(kept);
+  EXPECT_TRUE(search_memory(key_needles).empty());
 }
 
 TEST(SecretPagesInTheKernel, ScratchIsNeitherDumpedNorInherited) {
+  if (!kernel_wipes_on_fork()) GTEST_SKIP() << "this kernel does not wipe pages on fork";
   const auto scratch = [] {
     std::vector<Region> out = writable_memory();
     std::erase_if(out, [](const Region& r) { return r.flags.find(" wf ") == r.flags.npos; });
@@ -217,11 +256,7 @@ TEST(SecretPagesInTheKernel, ScratchIsNeitherDumpedNorInherited) {
     std::memset(reinterpret_cast<void*>(r.begin), 0x5a, r.end - r.begin);  // nobody is at work there
   }
   ASSERT_FALSE(is_zero());
-  const pid_t child = fork();
-  if (child == 0) _exit(!is_zero());
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0) << "a child found something there";
+  EXPECT_EQ(in_child(is_zero), 0) << "a child found something there";
   for (const Region& r : regions) std::memset(reinterpret_cast<void*>(r.begin), 0, r.end - r.begin);
 }
 

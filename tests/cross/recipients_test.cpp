@@ -136,12 +136,20 @@ TEST(SecretKeys, KeepTheirBytesAndCountReferences) {
   EXPECT_EQ(megaseal_secret_key_retain(key), key);
   megaseal_secret_key_release(key);
   Bytes out(32);
-  megaseal_secret_key_export(key, out.data());
+  ASSERT_EQ(megaseal_secret_key_export(key, out.data()), MEGASEAL_ERROR_NONE);
   EXPECT_EQ(out, secret);
   EXPECT_EQ(public_key_of(key), reference::x25519_public(secret));
   megaseal_secret_key_release(key);
   EXPECT_EQ(megaseal_secret_key_create(nullptr, secret.data()), MEGASEAL_ERROR_ARGUMENT);
   EXPECT_EQ(megaseal_secret_key_create(&key, nullptr), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_secret_key_create_inheritable(&key, nullptr), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_secret_key_create_inheritable(nullptr, key), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_EQ(megaseal_secret_key_export(nullptr, out.data()), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_TRUE(all_zero(out));
+  char pem[MEGASEAL_SECRET_KEY_PEM_LEN] = "before";
+  EXPECT_EQ(megaseal_secret_key_to_pem(pem, nullptr), MEGASEAL_ERROR_ARGUMENT);
+  EXPECT_STREQ(pem, "");
+  EXPECT_EQ(megaseal_secret_key_to_pem(nullptr, nullptr), MEGASEAL_ERROR_ARGUMENT);
 }
 
 TEST(SecretKeys, ManyAtOnceAndInAnyOrder) {
@@ -159,7 +167,7 @@ TEST(SecretKeys, ManyAtOnceAndInAnyOrder) {
   }
   for (size_t i = 0; i < keys.size(); ++i) {
     Bytes out(32);
-    megaseal_secret_key_export(keys[i].get(), out.data());
+    ASSERT_EQ(megaseal_secret_key_export(keys[i].get(), out.data()), MEGASEAL_ERROR_NONE);
     ASSERT_EQ(out, secrets[i]);
   }
 }
@@ -170,7 +178,7 @@ TEST(SecretKeys, GeneratedKeysDiffer) {
     megaseal_secret_key* key = nullptr;
     ASSERT_EQ(megaseal_secret_key_generate(&key), MEGASEAL_ERROR_NONE);
     const SecretKey owner(key);
-    megaseal_secret_key_export(key, out.data());
+    ASSERT_EQ(megaseal_secret_key_export(key, out.data()), MEGASEAL_ERROR_NONE);
   }
   EXPECT_NE(seen[0], seen[1]);
 }
@@ -212,7 +220,7 @@ TEST(KeyText, BytesBeyondAsciiAreNoBase64) {
     text[7] = beyond;
     EXPECT_EQ(megaseal_public_key_from_text(back.data(), text.data(), text.size()), MEGASEAL_ERROR_KEY_FORMAT);
     char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
-    megaseal_secret_key_to_pem(pem, make_secret_key(Bytes(32, 1)).get());
+    ASSERT_EQ(megaseal_secret_key_to_pem(pem, make_secret_key(Bytes(32, 1)).get()), MEGASEAL_ERROR_NONE);
     std::string file = pem;
     beyond ? void(file[70] = beyond) : void(file.insert(70, 1, beyond));
     megaseal_secret_key* key = nullptr;
@@ -237,14 +245,14 @@ TEST(KeyText, PemIsOpensslsAndReadsBack) {
   // RFC 8410: 302e020100300506032b656e04220420 before the 32 bytes.
   const Bytes secret(32, 0);
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
-  megaseal_secret_key_to_pem(pem, make_secret_key(secret).get());
+  ASSERT_EQ(megaseal_secret_key_to_pem(pem, make_secret_key(secret).get()), MEGASEAL_ERROR_NONE);
   const std::string expected =
       "-----BEGIN PRIVATE KEY-----\n"
       "MC4CAQAwBQYDK2VuBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
       "-----END PRIVATE KEY-----\n";
   EXPECT_EQ(pem, expected);
   const Bytes other = Random().bytes(32);
-  megaseal_secret_key_to_pem(pem, make_secret_key(other).get());
+  ASSERT_EQ(megaseal_secret_key_to_pem(pem, make_secret_key(other).get()), MEGASEAL_ERROR_NONE);
   const std::string file = "text before it\n" + std::string(pem) + expected;
   size_t at = 0;
   for (const Bytes& want : {other, secret}) {
@@ -254,7 +262,7 @@ TEST(KeyText, PemIsOpensslsAndReadsBack) {
               MEGASEAL_ERROR_NONE);
     const SecretKey owner(key);
     Bytes out(32);
-    megaseal_secret_key_export(key, out.data());
+    ASSERT_EQ(megaseal_secret_key_export(key, out.data()), MEGASEAL_ERROR_NONE);
     EXPECT_EQ(out, want);
     at += consumed;
   }

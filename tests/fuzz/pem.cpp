@@ -71,7 +71,7 @@ void demand_taken(fuzz::Input input) {
   fuzz::demand(megaseal_secret_key_from_pem(&key, &consumed, file.data(), file.size()) == MEGASEAL_ERROR_NONE,
                "what OpenSSL writes is refused");
   uint8_t raw[32];
-  megaseal_secret_key_export(key, raw);
+  fuzz::demand(megaseal_secret_key_export(key, raw) == MEGASEAL_ERROR_NONE, "a key cannot be exported");
   megaseal_secret_key_release(key);
   fuzz::demand(memcmp(raw, secret.data(), sizeof raw) == 0, "what OpenSSL writes is read as another key");
   fuzz::demand(consumed == before.size() + pem.size(), "the next key would be sought elsewhere");
@@ -95,7 +95,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   fuzz::demand(consumed <= size, "more was consumed than there is");
   uint8_t raw[32], theirs[32];
-  megaseal_secret_key_export(key, raw);
+  fuzz::demand(megaseal_secret_key_export(key, raw) == MEGASEAL_ERROR_NONE, "a key cannot be exported");
   // OpenSSL stops at the first key of any kind, and is stricter about where lines end: it is shown the block alone, on
   // one line.
   const std::string_view block(text.data(), consumed), begin_line = "-----BEGIN PRIVATE KEY-----",
@@ -112,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::demand(openssl_reads(theirs, again.data(), again.size()), "OpenSSL reads no key there");
   fuzz::demand(memcmp(raw, theirs, 32) == 0, "OpenSSL reads another key");
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
-  megaseal_secret_key_to_pem(pem, key);
+  fuzz::demand(megaseal_secret_key_to_pem(pem, key) == MEGASEAL_ERROR_NONE, "a key cannot be written");
   fuzz::demand(openssl_reads(theirs, pem, strlen(pem)) && memcmp(raw, theirs, 32) == 0,
                "OpenSSL does not read what was written");
   megaseal_secret_key_release(key);

@@ -75,6 +75,14 @@ inline SecretKey make_secret_key(const Bytes& secret) {
   return SecretKey(key);
 }
 
+/// The same key, which children of fork() have as well.
+inline SecretKey inheritable(const SecretKey& key) {
+  megaseal_secret_key* copy = nullptr;
+  throw_on(megaseal_secret_key_create_inheritable(&copy, key.get()),
+           "megaseal_secret_key_create_inheritable");
+  return SecretKey(copy);
+}
+
 inline Bytes public_key_of(const megaseal_secret_key* key) {
   Bytes out(MEGASEAL_KEY_LEN);
   megaseal_secret_key_public_key(key, out.data());

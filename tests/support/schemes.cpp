@@ -198,8 +198,8 @@ Results Scheme::open(megaseal_engine* engine, Layout layout, const std::vector<s
                     });
 }
 
-const std::vector<std::shared_ptr<const Scheme>>& all_schemes() {
-  static const std::vector<std::shared_ptr<const Scheme>> schemes = {
+std::vector<std::shared_ptr<const Scheme>> make_schemes() {
+  return {
       std::make_shared<AeadScheme>("ChaCha20Poly1305", MEGASEAL_FORMAT_CHACHA20POLY1305, 12),
       std::make_shared<AeadScheme>("XChaCha20Poly1305", MEGASEAL_FORMAT_XCHACHA20POLY1305, 24),
       std::make_shared<HpkeScheme>("Hpke", Bytes(), Bytes()),
@@ -208,6 +208,10 @@ const std::vector<std::shared_ptr<const Scheme>>& all_schemes() {
       std::make_shared<SealedBoxScheme>("SealedBox", MEGASEAL_FORMAT_SEALEDBOX),
       std::make_shared<SealedBoxScheme>("SealedBoxSalsa", MEGASEAL_FORMAT_SEALEDBOX_SALSA),
   };
+}
+
+const std::vector<std::shared_ptr<const Scheme>>& all_schemes() {
+  static const std::vector<std::shared_ptr<const Scheme>> schemes = make_schemes();
   return schemes;
 }
 

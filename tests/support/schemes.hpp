@@ -53,6 +53,8 @@ class Scheme {
 
 /// The AEADs, single-shot HPKE (base, PSK), an HPKE context, both sealed boxes.
 const std::vector<std::shared_ptr<const Scheme>>& all_schemes();
+/// The same, with secret keys of their own: those of the others are wiped in a child of fork().
+std::vector<std::shared_ptr<const Scheme>> make_schemes();
 
 /// Those that `wanted` holds of.
 std::vector<std::shared_ptr<const Scheme>> schemes_that(bool (*wanted)(const Scheme&));

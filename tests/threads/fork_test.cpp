@@ -1,82 +1,19 @@
 // After fork() an engine goes on in the child on the calling thread alone, and the two never share randomness.
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <string>
 #include <thread>
 
 #include "tests/support/backends.hpp"
 #include "tests/support/schemes.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define MEGASEAL_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define MEGASEAL_TSAN 1
-#endif
-#endif
+#include "tests/threads/in_child.hpp"
 
 namespace megaseal::test {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-bool others_sleep() {
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (std::atoi(task.path().filename().c_str()) == gettid()) continue;
-    std::ifstream file(task.path() / "stat");
-    const std::string stat((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    const size_t name_end = stat.rfind(')');  // the state is the letter behind the name
-    if (name_end != std::string::npos && stat.compare(name_end, 3, ") S") != 0) return false;
-  }
-  return true;
-}
-#endif
-
-/// AddressSanitizer's allocator, unlike the C library's, stays locked in a child that is made while another thread
-/// allocates, and a batch may end before the last worker has woken up for it.
-void let_others_sleep() {
-#ifdef __SANITIZE_ADDRESS__
-  for (int i = 0; i < 10000 && !others_sleep(); i++) usleep(1000);
-#endif
-}
-
-/// Runs `body` in a child and returns what it wrote; fails the test when the child dies or hangs.
-template <class Body>
-Bytes in_child(const Body& body) {
-  int ends[2];
-  EXPECT_EQ(pipe(ends), 0);
-  let_others_sleep();
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    const Bytes result = body();
-    const bool written = write(ends[1], result.data(), result.size()) == ssize_t(result.size());
-    _exit(written ? 0 : 1);
-  }
-  close(ends[1]);
-  Bytes out;
-  uint8_t buffer[4096];
-  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) out.insert(out.end(), buffer, buffer + n);
-  close(ends[0]);
-  int status = -1;
-  waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child died or hung, status " << status;
-  return out;
-}
-
-class Fork : public SchemeTest {
- protected:
-  void SetUp() override {
-#ifdef MEGASEAL_TSAN
-    GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
-  }
-};
+using Fork = Forking<SchemeTest>;
+using ForkRandom = Forking<::testing::Test>;
+using ForkPrepared = Forking<::testing::Test>;
 
 TEST_P(Fork, TheChildSealsAndOpensTheSameBytes) {
   const Engine engine = make_engine("", 4);
@@ -84,8 +21,11 @@ TEST_P(Fork, TheChildSealsAndOpensTheSameBytes) {
   const Results before = scheme().seal(engine.get(), Layout::packed, items);  // the threads are warm
   ASSERT_TRUE(before.ok());
   const Bytes in_the_child = in_child([&] {
-    const Results sealed = scheme().seal(engine.get(), Layout::packed, items);
-    const Results opened = scheme().open(engine.get(), Layout::packed, items, sealed.out);
+    const auto schemes = make_schemes();
+    const Scheme& own = **std::find_if(schemes.begin(), schemes.end(),
+                                       [&](const auto& s) { return s->name() == scheme().name(); });
+    const Results sealed = own.seal(engine.get(), Layout::packed, items);
+    const Results opened = own.open(engine.get(), Layout::packed, items, sealed.out);
     return Bytes{uint8_t(sealed.ok() && sealed.out == before.out), uint8_t(opened.ok())};
   });
   EXPECT_EQ(in_the_child, (Bytes{1, 1}));
@@ -107,10 +47,7 @@ void expect_all_differ(size_t num, const Draw& draw) {
   EXPECT_EQ(all.size(), 4 * num);
 }
 
-TEST(ForkRandom, ChildAndParentDrawDifferentKeys) {
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
+TEST_F(ForkRandom, ChildAndParentDrawDifferentKeys) {
   const Engine engine = make_engine("", 2);
   expect_all_differ(40, [&] {
     Bytes publics(32 * 40), secrets(32 * 40);
@@ -121,10 +58,7 @@ TEST(ForkRandom, ChildAndParentDrawDifferentKeys) {
 }
 
 // A batch's ephemeral public keys stand first in what was sealed, HPKE's enc as well as a sealed box's.
-TEST(ForkRandom, ChildAndParentSealWithDifferentEphemeralKeys) {
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
+TEST_F(ForkRandom, ChildAndParentSealWithDifferentEphemeralKeys) {
   const Engine engine = make_engine("", 2);
   const Recipient recipient = make_recipient(public_key_of(make_secret_key(Random().bytes(32)).get()));
   const megaseal_recipient* const handle = recipient.get();
@@ -148,10 +82,7 @@ TEST(ForkRandom, ChildAndParentSealWithDifferentEphemeralKeys) {
   }
 }
 
-TEST(ForkRandom, ChildAndParentMakeDifferentContexts) {
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
+TEST_F(ForkRandom, ChildAndParentMakeDifferentContexts) {
   const Engine engine = make_engine("", 2);
   const Recipient recipient = make_recipient(public_key_of(make_secret_key(Random().bytes(32)).get()));
   expect_all_differ(40, [&] {
@@ -167,10 +98,7 @@ TEST(ForkRandom, ChildAndParentMakeDifferentContexts) {
   });
 }
 
-TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
+TEST_F(ForkRandom, TheChildMayMakeAndDestroyEngines) {
   Engine engine = make_engine("", 3);
   ASSERT_TRUE(all_schemes()[0]->seal(engine.get(), Layout::packed, first_items(300)).ok());
   const Bytes done = in_child([&] {
@@ -182,12 +110,9 @@ TEST(ForkRandom, TheChildMayMakeAndDestroyEngines) {
   EXPECT_EQ(done, Bytes{1});
 }
 
-TEST(ForkPrepared, TheChildHasTheParentsTablesAndMakesItsOwn) {
+TEST_F(ForkPrepared, TheChildHasTheParentsTablesAndMakesItsOwn) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer's allocator may be locked by a thread that the child does not have";
-#endif
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
 #endif
   const Engine engine = make_engine("", 4);
   if (backend_name(engine.get(), MEGASEAL_OP_X25519_PREPARED).empty()) GTEST_SKIP() << "no backend has tables";
@@ -219,30 +144,6 @@ TEST(ForkPrepared, TheChildHasTheParentsTablesAndMakesItsOwn) {
   stop = true;
   busy.join();
   EXPECT_EQ(agree(0, 20), old_ones) << "and the parent goes on";
-}
-
-TEST(ForkContext, ASenderMadeBeforeTheForkSealsInTheParentAlone) {
-#ifdef MEGASEAL_TSAN
-  GTEST_SKIP() << "ThreadSanitizer does not follow a fork of a process with threads";
-#endif
-  const Engine engine = make_engine("", 1);
-  const SecretKey key = make_secret_key(Random().bytes(32));
-  const Recipient recipient = make_recipient(public_key_of(key.get()));
-  Bytes enc(32);
-  megaseal_hpke_context* made = nullptr;
-  ASSERT_EQ(megaseal_hpke_sender_create(&made, enc.data(), engine.get(), nullptr, recipient.get()),
-            MEGASEAL_ERROR_NONE);
-  const Context sender(made);
-  const auto seal_one = [&] {
-    const Messages text = {{bytes_of("text")}, {}};
-    const Shape shape = shape_of(MEGASEAL_FORMAT_HPKE_CONTEXT);
-    return seal(Layout::packed, shape, text, [&](size_t* failed, const megaseal_batch* batch) {
-      return megaseal_hpke_context_seal_batch(sender.get(), nullptr, failed, engine.get(), batch);
-    });
-  };
-  EXPECT_TRUE(seal_one().ok());
-  EXPECT_EQ(in_child([&] { return Bytes{uint8_t(seal_one().error)}; }), Bytes{MEGASEAL_ERROR_FORKED});
-  EXPECT_TRUE(seal_one().ok()) << "and the parent goes on";
 }
 
 }  // namespace

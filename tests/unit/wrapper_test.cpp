@@ -116,6 +116,12 @@ TEST(Wrapper, PreparedRecipients) {
   expect_same(without.open(key, sealed.messages).messages, texts(40));
 }
 
+TEST(Wrapper, InheritableKeysAreTheSame) {
+  const auto key = SecretKey::generate(), kept = key.inheritable();
+  EXPECT_EQ(kept.public_key(), key.public_key());
+  EXPECT_EQ(kept.to_pem(), key.to_pem());
+}
+
 TEST(Wrapper, KeysAsText) {
   const auto key = SecretKey::generate();
   const auto recipient = Recipient::from_text(key.recipient().to_text());

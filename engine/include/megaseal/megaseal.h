@@ -12,7 +12,8 @@
  *
  * Concurrency. Every handle may be used from several threads at once; create and destroy (or the last release)
  * may not race with other use of the same handle. No call spins; a large batch is shared with the engine's threads,
- * a small one is done on the caller's. After fork() an engine goes on in the child on the calling thread alone.
+ * a small one is done on the caller's. After fork() an engine goes on in the child on the calling thread alone; secret keys
+ * and contexts of the parent are wiped there and refused (FORKED), inheritable keys excepted.
  *
  * Memory. The caller owns every buffer. After the first batches of a size, batch calls allocate nothing. Ephemeral
  * secrets, shared secrets and derived keys are wiped before a call returns.
@@ -58,7 +59,7 @@ typedef enum megaseal_error {
   MEGASEAL_ERROR_KEY_LOW_ORDER = 7,       /**< a public key of low order: no secret could be shared with it */
   MEGASEAL_ERROR_ROLE = 8,                /**< sealing with a receiver's context, or opening with a sender's */
   MEGASEAL_ERROR_MESSAGE_LIMIT = 9,       /**< the context has no sequence numbers left for this batch */
-  MEGASEAL_ERROR_FORKED = 10,             /**< a sender's context, made before this process was forked */
+  MEGASEAL_ERROR_FORKED = 10,             /**< a secret key or a context, made before this process was forked */
   MEGASEAL_ERROR_INT_ = 0x7fffffff        /* makes every int a value, here and below */
 } megaseal_error;
 
@@ -285,7 +286,8 @@ MEGASEAL_API uint64_t megaseal_sealed_len(megaseal_format format, uint64_t len);
 /** megaseal_recipient: a checked public key; immutable, reference-counted, shareable between threads. */
 typedef struct megaseal_recipient megaseal_recipient;
 /** megaseal_secret_key: a secret key in memory that is locked where the system allows it, kept out of core dumps and
- * fenced by guard pages; immutable, reference-counted, shareable between threads. */
+ * fenced by guard pages; immutable, reference-counted, shareable between threads. In a child of fork() it is wiped, unless
+ * it is inheritable: calls that need it answer FORKED there. Its public key stays, and a child may release it. */
 typedef struct megaseal_secret_key megaseal_secret_key;
 
 /** megaseal_recipient_create: checks a public key. Refuses u >= 2^255 - 19 and a set high bit (KEY_NONCANONICAL), and
@@ -307,6 +309,12 @@ megaseal_secret_key_create(megaseal_secret_key **out_key, const uint8_t secret_k
 /** megaseal_secret_key_generate: a fresh key from the system's generator. Errors: ARGUMENT, MEMORY, RANDOM,
  * BACKEND_UNAVAILABLE. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_secret_key_generate(megaseal_secret_key **out_key);
+/** megaseal_secret_key_create_inheritable: a copy of `key` that is not wiped on fork(), for a server that loads its keys
+ * and then forks its workers: its children have the key as well, and so has every other child. The caller owns one
+ * reference; `key` may be released. Each process has a copy of its own, and wipes that alone when it drops the last
+ * reference. Errors: ARGUMENT, MEMORY, FORKED. Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
+megaseal_secret_key_create_inheritable(megaseal_secret_key **out_key, const megaseal_secret_key *key);
 /** megaseal_secret_key_retain: adds a reference and returns its argument. Thread-safe. */
 MEGASEAL_API megaseal_secret_key *megaseal_secret_key_retain(megaseal_secret_key *key);
 /** megaseal_secret_key_release: drops a reference; the last one wipes and frees. NULL is allowed. Thread-safe. */
@@ -314,9 +322,10 @@ MEGASEAL_API void megaseal_secret_key_release(megaseal_secret_key *key);
 /** megaseal_secret_key_public_key: the public key that belongs to it. Thread-safe. */
 MEGASEAL_API void megaseal_secret_key_public_key(const megaseal_secret_key *key,
                                                  uint8_t out_public_key[MEGASEAL_KEY_LEN]);
-/** megaseal_secret_key_export: the 32 secret bytes; the caller wipes them. Thread-safe. */
-MEGASEAL_API void megaseal_secret_key_export(const megaseal_secret_key *key,
-                                             uint8_t out_secret_key[MEGASEAL_KEY_LEN]);
+/** megaseal_secret_key_export: the 32 secret bytes; the caller wipes them. Errors: ARGUMENT, FORKED; out_secret_key is then zeroed.
+ * Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
+megaseal_secret_key_export(const megaseal_secret_key *key, uint8_t out_secret_key[MEGASEAL_KEY_LEN]);
 
 /** Bytes that the text forms need, the closing NUL included. */
 #define MEGASEAL_PUBLIC_KEY_TEXT_LEN 68
@@ -331,9 +340,9 @@ MEGASEAL_API void megaseal_public_key_to_text(char out_text[MEGASEAL_PUBLIC_KEY_
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_public_key_from_text(
     uint8_t out_public_key[MEGASEAL_KEY_LEN], const char *text, size_t text_len);
 /** megaseal_secret_key_to_pem: PKCS#8 in PEM as `openssl genpkey -algorithm X25519` writes it, NUL-terminated. The
- * caller wipes it. Thread-safe. */
-MEGASEAL_API void megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN],
-                                             const megaseal_secret_key *key);
+ * caller wipes it. Errors: ARGUMENT, FORKED; out_pem is then empty. Thread-safe. */
+MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
+megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN], const megaseal_secret_key *key);
 /** megaseal_secret_key_from_pem: the first X25519 PRIVATE KEY block in `pem`; text before it is ignored, as PEM has
  * it. When out_consumed is not NULL it gets the bytes up to the end of that block, so that a file with several keys
  * is read by calling again. Encrypted keys and other algorithms are KEY_FORMAT. Errors: ARGUMENT, MEMORY, KEY_FORMAT;
@@ -480,13 +489,14 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_seal_batch(
     megaseal_engine *engine, size_t *out_num_failed, uint8_t *out_exports, const megaseal_batch *batch,
     const megaseal_hpke_params *params, const megaseal_recipients *recipients);
 /** megaseal_hpke_open_batch: the reverse. keys[i * key_step] opens item i; key_step is 0 (one for all) or 1. Item
- * statuses: OK, AUTH_FAILED, LOW_ORDER, TRUNCATED, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors: ARGUMENT, MEMORY.
- * Thread-safe. */
+ * statuses: OK, AUTH_FAILED, LOW_ORDER, TRUNCATED, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors: ARGUMENT, MEMORY, FORKED
+ * (one of the keys). Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_open_batch(
     megaseal_engine *engine, size_t *out_num_failed, uint8_t *out_exports, const megaseal_batch *batch,
     const megaseal_hpke_params *params, const megaseal_secret_key *const *keys, size_t key_step);
 
-/** megaseal_hpke_context: one encapsulation, many messages by sequence number. A sender's or a receiver's. */
+/** megaseal_hpke_context: one encapsulation, many messages by sequence number. A sender's or a receiver's. It belongs to
+ * the process that made it: in a child of fork() it is wiped, and nothing is left but to destroy it. */
 typedef struct megaseal_hpke_context megaseal_hpke_context;
 
 /** megaseal_hpke_sender_create: encapsulates to `recipient`; out_enc goes to the receiver, once. exporter_context and
@@ -494,7 +504,7 @@ typedef struct megaseal_hpke_context megaseal_hpke_context;
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_sender_create(
     megaseal_hpke_context **out_context, uint8_t out_enc[MEGASEAL_KEY_LEN], megaseal_engine *engine,
     const megaseal_hpke_params *params, const megaseal_recipient *recipient);
-/** megaseal_hpke_receiver_create: decapsulates. Errors: ARGUMENT, MEMORY, KEY_LOW_ORDER (of enc). Thread-safe. */
+/** megaseal_hpke_receiver_create: decapsulates. Errors: ARGUMENT, MEMORY, KEY_LOW_ORDER (of enc), FORKED. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_receiver_create(
     megaseal_hpke_context **out_context, megaseal_engine *engine, const megaseal_hpke_params *params,
     const megaseal_secret_key *key, const uint8_t enc[MEGASEAL_KEY_LEN]);
@@ -503,8 +513,7 @@ MEGASEAL_API void megaseal_hpke_context_destroy(megaseal_hpke_context *context);
 
 /** megaseal_hpke_context_seal_batch: reserves num_items consecutive sequence numbers at once and returns the first in
  * *out_first_sequence (may be NULL); item i is sealed under *out_first_sequence + i. A failed item burns its number,
- * and MEMORY those of the whole batch. A context made before a fork() is refused in the child, which would use the
- * parent's numbers again (FORKED); opening and exporting go on there.
+ * and MEMORY those of the whole batch.
  * Item statuses: OK, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors: ARGUMENT, MEMORY, ROLE, MESSAGE_LIMIT, FORKED.
  * Thread-safe: concurrent calls get disjoint numbers. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
@@ -512,12 +521,12 @@ megaseal_hpke_context_seal_batch(megaseal_hpke_context *context, uint64_t *out_f
                                  size_t *out_num_failed, megaseal_engine *engine, const megaseal_batch *batch);
 /** megaseal_hpke_context_open_batch: opens item i under sequences[i], in any order and as often as asked: detecting
  * replay is the caller's. Item statuses: OK, AUTH_FAILED, TRUNCATED, TOO_LONG, BUFFER_TOO_SMALL, OVERLAP. Errors:
- * ARGUMENT, MEMORY, ROLE. Thread-safe. */
+ * ARGUMENT, MEMORY, ROLE, FORKED. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_hpke_context_open_batch(const megaseal_hpke_context *context, size_t *out_num_failed,
                                  megaseal_engine *engine, const megaseal_batch *batch, const uint64_t *sequences);
 /** megaseal_hpke_context_export_batch: num_items exports of export_len bytes (1 to 8,160) each, packed, one per
- * exporter context (RFC 9180 §5.3). Errors: ARGUMENT, MEMORY. Thread-safe. */
+ * exporter context (RFC 9180 §5.3). Errors: ARGUMENT, MEMORY, FORKED. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_context_export_batch(
     const megaseal_hpke_context *context, uint8_t *out_exports, megaseal_engine *engine, size_t num_items,
     const megaseal_inputs *exporter_contexts, size_t export_len);
@@ -531,7 +540,7 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_hpke_context_export_batch
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_sealedbox_seal_batch(megaseal_engine *engine, size_t *out_num_failed, const megaseal_batch *batch,
                               megaseal_format format, const megaseal_recipients *recipients);
-/** megaseal_sealedbox_open_batch: the reverse; keys as in megaseal_hpke_open_batch. Errors: ARGUMENT, MEMORY.
+/** megaseal_sealedbox_open_batch: the reverse; keys as in megaseal_hpke_open_batch. Errors: ARGUMENT, MEMORY, FORKED.
  * Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_sealedbox_open_batch(
     megaseal_engine *engine, size_t *out_num_failed, const megaseal_batch *batch, megaseal_format format,

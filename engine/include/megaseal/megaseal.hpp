@@ -79,7 +79,8 @@ class Recipient {
   megaseal_recipient* handle_ = nullptr;
 };
 
-/// A secret key in guarded memory; copies share it.
+/// A secret key in guarded memory; copies share it. In a child of fork() it is wiped, and calls that need it throw there,
+/// unless it is inheritable().
 class SecretKey {
  public:
   static SecretKey generate() {
@@ -95,6 +96,12 @@ class SecretKey {
   static SecretKey from_pem(std::string_view pem) {
     SecretKey key;
     detail::check(megaseal_secret_key_from_pem(&key.handle_, nullptr, pem.data(), pem.size()));
+    return key;
+  }
+  /// The same key for the children of fork() as well, for servers that load their keys before they fork.
+  [[nodiscard]] SecretKey inheritable() const {
+    SecretKey key;
+    detail::check(megaseal_secret_key_create_inheritable(&key.handle_, handle_));
     return key;
   }
   SecretKey(const SecretKey& other) noexcept : handle_(megaseal_secret_key_retain(other.handle_)) {}
@@ -113,7 +120,7 @@ class SecretKey {
   /// PKCS#8 in PEM. The caller keeps it secret.
   [[nodiscard]] std::string to_pem() const {
     std::string pem(MEGASEAL_SECRET_KEY_PEM_LEN, '\0');
-    megaseal_secret_key_to_pem(pem.data(), handle_);
+    detail::check(megaseal_secret_key_to_pem(pem.data(), handle_));
     pem.resize(pem.find('\0'));
     return pem;
   }
@@ -423,7 +430,7 @@ class Engine {
   std::unique_ptr<megaseal_engine, Destroy> handle_;
 };
 
-/// One side of an HPKE context; move-only. The engine must outlive it.
+/// One side of an HPKE context; move-only. The engine must outlive it. In a child of fork() it is wiped, and calls throw.
 class HpkeContext {
  public:
   [[nodiscard]] std::vector<uint8_t> export_secret(Bytes context, size_t len) const {
