@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -112,15 +113,24 @@ void NeedleWriter::send(Piece piece, const Bytes& secret) {
     std::memcpy(&word, &secret[i], 8);
     send_word(piece, word);
   }
-  if (piece == shared_secret)
+  if (piece == shared_secret) {
+    bool carry = false;
     for (size_t limb = 0; limb < 5; limb++) {
-      uint64_t value = 0;
+      int64_t value = 0;
       for (size_t bit = 0; bit < 51; bit++) {
         const size_t at = 51 * limb + bit;
-        value |= uint64_t(secret[at / 8] >> (at % 8) & 1) << bit;
+        value |= int64_t(secret[at / 8] >> (at % 8) & 1) << bit;
       }
-      send_word(piece, value);
+      send_word(piece, uint64_t(value));
+      // In doubles, as kernels/field_5x51_fma.hpp has them: from 0 on or around it, alone or on top of a constant.
+      int64_t around_zero = value + carry;
+      carry = around_zero >= int64_t(1) << 50;
+      if (carry) around_zero -= int64_t(1) << 51;
+      for (const int64_t v : {value, around_zero})
+        for (const int64_t constant : {int64_t(0), int64_t(3) << 51})
+          send_word(piece, std::bit_cast<uint64_t>(double(constant + v)));
     }
+  }
   item_.emplace_back(piece, secret);
 }
 

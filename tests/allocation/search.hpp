@@ -52,7 +52,7 @@ class Needles {
 
 /// In the child that computes them: sends the pieces of one item after the other. Each as it is, and as vectors hold it
 /// whose lanes are items: a word of 32 bits beside the same one of another item, in either order of bytes; shared secrets
-/// also in limbs of 51 bits.
+/// also in limbs of 51 bits, of integers and of doubles.
 class NeedleWriter {
  public:
   explicit NeedleWriter(int to);

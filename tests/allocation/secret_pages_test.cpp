@@ -113,6 +113,12 @@ TEST_F(ProcessLeftoversSearch, FindsAsVectorsHoldThem) {
   EXPECT_EQ(needles_.find(lanes), shared_secret);
   EXPECT_EQ(needles_.find(swapped), shared_secret);
   EXPECT_EQ(needles_.find(&limb), shared_secret);
+  const auto finds = [&](double d) { return needles_.find(&d) == shared_secret; };
+  const double value = double(limb), whole = double(uint64_t(1) << 51);
+  EXPECT_TRUE(finds(value));
+  EXPECT_TRUE(finds(value < whole / 2 ? value : value - whole));
+  EXPECT_TRUE(finds(value + 3 * whole));
+  EXPECT_FALSE(finds(value + 1));
   limb++;
   EXPECT_EQ(needles_.find(&limb), -1);
 }
