@@ -31,7 +31,7 @@ def count(code):
 
 def main():
     seen, wrong = set(), []
-    for name, code, _ in code_sections(sys.argv[1]):
+    for name, code, *_ in code_sections(sys.argv[1]):
         pipe = int(re.search(r"run_pipeI\w*PipeE(\d+)E", name)[1])
         seen.add(pipe)
         found = count(code)

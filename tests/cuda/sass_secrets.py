@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Follows secrets through the machine code of the CUDA backend's kernels, as ptx_secrets.py does through their PTX.
 
-    nvcc -cubin -arch=sm_90 … -o curve.cubin backends/cuda/curve.cu      with_ptx.sh --cubin does
+    nvcc -cubin -arch=sm_90 … -o curve.cubin backends/cuda/curve.cu      with_ptx.sh --cubin sm_90 does
     sass_secrets.py TABLE ALLOWED GENERATED curve.cubin …                TABLE: ptx_secrets.txt
     sass_secrets.py --plant TABLE ALLOWED GENERATED ptx_planted.cubin    made of ptx_planted.cu
 
 ALLOWED (sass_secrets.txt) says how many findings of each kind were reviewed in a kernel; a kernel with others fails, and so
-does one with fewer. Needs nvdisasm, of any toolkit that knows sm_90 (11.8 on); without it: exit status 77. Sections of code
-are given to it as they are, since an older one cannot read a newer one's files.
+does one with fewer. Needs nvdisasm, of any toolkit that knows the GPU (sm_90: 11.8 on); without it: exit status 77. Sections of
+code are given to it as they are, since an older one cannot read a newer one's files.
 
 What a register, a predicate or a barrier holds is followed along every way through a kernel, as in ptx_secrets.py, whose
-words the findings are. Kernels' parameters lie in constant bank 0 from 0x210 on.
+words the findings are. Where kernels' parameters begin in constant bank 0 is the architecture's.
 """
 import collections
 import fnmatch
@@ -27,10 +27,10 @@ from ptx_secrets import Value, join, nothing, public_number, secret_number
 from resources_test import plain
 
 status_skipped = 77
-first_parameter = 0x210  # of sm_90, in constant bank 0
+first_parameter = {80: 0x160, 90: 0x210}  # in constant bank 0, by compute capability
 
 # Of these nothing depends on a value but the result.
-pure = set("""BMSK FLO HFMA2 IADD3 IMAD ISETP LEA LOP3 MOV PLOP3 POPC PRMT R2UR SEL SHF SHFL CS2R UFLO UIADD3 UIMAD UISETP
+pure = set("""BMSK FLO HFMA2 IADD3 IMAD IMNMX ISETP LEA LOP3 MOV PLOP3 POPC PRMT R2UR SEL SHF SHFL CS2R UFLO UIADD3 UIMAD UISETP
               ULEA ULOP3 UMOV UPLOP3 UPOPC UPRMT USEL USHF VIADD VIMNMX""".split())
 sets_predicates_alone = {"ISETP", "PLOP3", "UISETP", "UPLOP3"}
 # What the compiler divides by.
@@ -49,10 +49,12 @@ register = re.compile(r"(?<![\w.])(U?R\d+|U?P\d)(\.64)?\b")
 
 
 def code_sections(path):
-    """(kernel, its code, what its jump tables hold) of a cubin, which is an ELF file of 64 bits."""
+    """(kernel, its code, what its jump tables hold, its compute capability) of a cubin, which is an ELF file of 64 bits."""
     data = open(path, "rb").read()
     assert data[:4] == b"\x7fELF", path + " is no cubin"
     offset, = struct.unpack_from("<Q", data, 0x28)
+    capability = data[0x31]  # of the file's flags
+    assert capability in first_parameter, f"{path} is for sm_{capability}, of which nothing is known here"
     size, number, names = struct.unpack_from("<HHH", data, 0x3A)
     sections = [struct.unpack_from("<IIQQQQ", data, offset + i * size) for i in range(number)]
     found = {}
@@ -61,14 +63,14 @@ def code_sections(path):
         found[data[at:data.index(b"\0", at)].decode()] = data[begin:begin + length]
     for name, code in found.items():
         if name.startswith(".text."):
-            yield name[6:], code, found.get(".nv.constant2." + name[6:], b"")
+            yield name[6:], code, found.get(".nv.constant2." + name[6:], b""), capability
 
 
-def disassemble(nvdisasm, code):
+def disassemble(nvdisasm, code, capability):
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(code)
         file.flush()
-        return subprocess.run([nvdisasm, "-b", "SM90", file.name], capture_output=True, text=True, check=True).stdout
+        return subprocess.run([nvdisasm, "-b", f"SM{capability}", file.name], capture_output=True, text=True, check=True).stdout
 
 
 # What nvdisasm 11.8 leaves out of what newer assemblers make, by the low bits of the operation's number.
@@ -94,6 +96,8 @@ def parse(text, raw):
             assert not re.match(r"\s*/\*[0-9a-f]{4,}\*/", line), line
             continue
         at, guard, op, kinds, operands = found.groups()
+        if op == "CALL" and kinds == ".REL.NOINC":
+            op = "BRA"  # which leaves no way back: an older GPU's for jumps that a warp takes together
         if guard and guard.lstrip("!") in ("PT", "UPT"):
             assert guard[0] != "!" or op in ("NOP", "BRA"), line
             guard = None
@@ -112,8 +116,8 @@ def numbered(name, n):
 
 
 class Kernel:
-    def __init__(self, job, code, jumps):
-        self.job, self.code = job, code
+    def __init__(self, job, code, jumps, capability):
+        self.job, self.code, self.first_parameter = job, code, first_parameter[capability]
         self.findings, self.counts = {}, collections.Counter()
         self.jumps = [t for t, in struct.iter_unpack("<I", jumps[:len(jumps) // 4 * 4])]
 
@@ -133,8 +137,10 @@ class Kernel:
         if int(bank, 16) != 0:
             return public_number  # the compiler's
         if index and index not in ("RZ", "URZ"):
-            return Value("secret" in self.job.fields.values(), nothing, None)
-        begin = int(offset or "0", 16) + 4 * word - first_parameter
+            value = Value("secret" in self.job.fields.values(), nothing, None)
+            self.counts["secret loads"] += value.secret
+            return value
+        begin = int(offset or "0", 16) + 4 * word - self.first_parameter
         if begin < 0:
             return public_number  # the driver's
         value = public_number
@@ -144,12 +150,13 @@ class Kernel:
                 value = join(value, Value(kind == "secret", frozenset([field]) if kind[0] == "-" else nothing, None))
         if begin >= self.job.size:
             self.found(ins, "parameter of which the table says nothing")
+        self.counts["secret loads"] += value.secret
         return value
 
     def values(self, ins, state, operand, width=1):
         """What an operand holds: `width` registers of it, of an address both."""
         found = []
-        if "c[" in operand:
+        if re.search(r"\bc\[", operand):  # and not a descriptor, desc[UR4][R2.64]
             found += [self.constant(ins, operand, state, n) for n in range(width)]
         else:
             for name, wide in register.findall(operand):
@@ -263,7 +270,6 @@ class Kernel:
             name = ins.operands[0]
             for n in range(self.width(ins)):
                 value = self.constant(ins, ins.operands[1], state, n)
-                self.counts["secret loads"] += value.secret
                 self.write(state, ins, numbered(name, n) if n else name, value, 1)
         elif ins.op in special:
             self.write(state, ins, ins.operands[0], public_number, 1)
@@ -364,11 +370,11 @@ def analyse(nvdisasm, jobs, paths):
     result = []
     for path in paths:
         sections = list(code_sections(path))
-        for shown, (_, code, jumps) in zip(plain([s[0] for s in sections]), sections):
+        for shown, (_, code, jumps, capability) in zip(plain([s[0] for s in sections]), sections):
             job = next((j for j in jobs if any(fnmatch.fnmatchcase(shown, p) for p in j.kernels)), None)
             if not job:
                 sys.exit(f"FAILED {shown}: no job of the table")
-            kernel = Kernel(job, parse(disassemble(nvdisasm, code), code), jumps)
+            kernel = Kernel(job, parse(disassemble(nvdisasm, code, capability), code), jumps, capability)
             kernel.run()
             result.append((shown, kernel))
     return result
