@@ -61,36 +61,25 @@ TEST_F(FailingAllocation, Engine) {
 }
 
 TEST_F(FailingAllocation, Keys) {
-  each_fails([] {
-    megaseal_secret_key* key = nullptr;
-    const megaseal_error error = megaseal_secret_key_generate(&key);
-    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_secret_key_release(key);
-    return error;
-  });
+  const auto each_fails_to_make = [&](const auto& make) {
+    each_fails([&] {
+      megaseal_secret_key* key = nullptr;
+      const megaseal_error error = make(&key);
+      EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
+      megaseal_secret_key_release(key);
+      return error;
+    });
+  };
+  each_fails_to_make([&](megaseal_secret_key** key) { return megaseal_secret_key_generate(key); });
   const Bytes secret = Random().bytes(32);
-  each_fails([&] {
-    megaseal_secret_key* key = nullptr;
-    const megaseal_error error = megaseal_secret_key_create(&key, secret.data());
-    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_secret_key_release(key);
-    return error;
-  });
-  each_fails([&] {
-    megaseal_secret_key* key = nullptr;
-    const megaseal_error error = megaseal_secret_key_create_inheritable(&key, key_.get());
-    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_secret_key_release(key);
-    return error;
-  });
+  each_fails_to_make(
+      [&](megaseal_secret_key** key) { return megaseal_secret_key_create(key, secret.data()); });
+  each_fails_to_make(
+      [&](megaseal_secret_key** key) { return megaseal_secret_key_create_inheritable(key, key_.get()); });
   char pem[MEGASEAL_SECRET_KEY_PEM_LEN];
   ASSERT_EQ(megaseal_secret_key_to_pem(pem, key_.get()), MEGASEAL_ERROR_NONE);
-  each_fails([&] {
-    megaseal_secret_key* key = nullptr;
-    const megaseal_error error = megaseal_secret_key_from_pem(&key, nullptr, pem, std::strlen(pem));
-    EXPECT_EQ(key == nullptr, error != MEGASEAL_ERROR_NONE);
-    megaseal_secret_key_release(key);
-    return error;
+  each_fails_to_make([&](megaseal_secret_key** key) {
+    return megaseal_secret_key_from_pem(key, nullptr, pem, std::strlen(pem));
   });
   uint8_t public_key[32];
   megaseal_secret_key_public_key(key_.get(), public_key);

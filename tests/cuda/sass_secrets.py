@@ -30,8 +30,8 @@ status_skipped = 77
 first_parameter = {80: 0x160, 90: 0x210}  # in constant bank 0, by compute capability
 
 # Of these nothing depends on a value but the result.
-pure = set("""BMSK FLO HFMA2 IADD3 IMAD IMNMX ISETP LEA LOP3 MOV PLOP3 POPC PRMT R2UR SEL SHF SHFL CS2R UFLO UIADD3 UIMAD UISETP
-              ULEA ULOP3 UMOV UPLOP3 UPOPC UPRMT USEL USHF VIADD VIMNMX""".split())
+pure = set("""BMSK FLO HFMA2 IADD3 IMAD IMNMX ISETP LEA LOP3 MOV PLOP3 POPC PRMT R2UR SEL SHF SHFL CS2R UFLO UIADD3 UIMAD
+              UISETP ULEA ULOP3 UMOV UPLOP3 UPOPC UPRMT USEL USHF VIADD VIMNMX""".split())
 sets_predicates_alone = {"ISETP", "PLOP3", "UISETP", "UPLOP3"}
 # What the compiler divides by.
 divisions = {"I2F", "I2FP", "F2I", "MUFU"}

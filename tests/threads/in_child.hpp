@@ -42,7 +42,8 @@ inline void let_others_sleep() {
 #endif
 }
 
-/// Runs `body` in a child and returns what it wrote; fails the test when the child dies or hangs, or an expectation fails there.
+/// Runs `body` in a child and returns what it wrote; fails the test when the child dies or hangs, or an expectation fails
+/// there.
 template <class Body>
 Bytes in_child(const Body& body) {
   int ends[2];

@@ -322,8 +322,8 @@ MEGASEAL_API void megaseal_secret_key_release(megaseal_secret_key *key);
 /** megaseal_secret_key_public_key: the public key that belongs to it. Thread-safe. */
 MEGASEAL_API void megaseal_secret_key_public_key(const megaseal_secret_key *key,
                                                  uint8_t out_public_key[MEGASEAL_KEY_LEN]);
-/** megaseal_secret_key_export: the 32 secret bytes; the caller wipes them. Errors: ARGUMENT, FORKED; out_secret_key is then zeroed.
- * Thread-safe. */
+/** megaseal_secret_key_export: the 32 secret bytes; the caller wipes them. Errors: ARGUMENT, FORKED; out_secret_key is then
+ * zeroed. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_secret_key_export(const megaseal_secret_key *key, uint8_t out_secret_key[MEGASEAL_KEY_LEN]);
 
