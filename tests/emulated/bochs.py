@@ -3,10 +3,10 @@
 
     bochs.py PROGRAM [ARGUMENTS...]
 
-The program finds itself, the libraries that it was linked to and the vectors of the tests where they lie here, and nothing
-else: a shell of busybox, /proc, /sys, /dev and /tmp. Its output is this one's, and its exit status; 125 where there was none.
-The kernel and the medium to boot from are kept in build/emulated. Bochs counts instructions, so that a second in there is ten
-million of them: nothing in there measures time.
+The program finds itself, the libraries that it was linked to and the files and folders that its arguments name where they lie
+here, and nothing else: busybox, /proc, /sys, /dev and /tmp. Its output is this one's, and its exit status; 125 where there was
+none.
+The kernel and the medium to boot from are kept in build/emulated. The clock in there counts instructions, not time.
 """
 import collections
 import contextlib
@@ -261,9 +261,10 @@ def main():
         sys.exit(__doc__)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     program = os.path.abspath(sys.argv[1])
-    script = f"cd /tmp\nexec {shlex.join([program, *sys.argv[2:]])}\n"
+    here = shlex.quote(os.getcwd())
+    script = f"mkdir -p {here}\ncd {here}\nexec {shlex.join([program, *sys.argv[2:]])}\n"
     try:
-        status, _, _ = emulate(script, [program])
+        status, _, _ = emulate(script, [program], [os.path.abspath(word) for word in sys.argv[2:] if os.path.exists(word)])
     except EmulationFailed as error:
         print(f"bochs.py: {error}", file=sys.stderr)
         status = NO_ANSWER
