@@ -43,10 +43,11 @@ def tests_of(build, wanted, unwanted):
 def script_of(tests, build, counters):
     lines = ["cd /tmp"]
     for program, names in tests.items():
-        lines.append(f"{shlex.quote(program)} --gtest_color=no --gtest_filter={shlex.quote(':'.join(names))}")
+        lines.append(f"{shlex.quote(program)} --gtest_color=no --gtest_filter={shlex.quote(':'.join(names))} || failed=1")
     if counters:
         # busybox's tar takes no list. What is there beside the counters are the programs.
         lines.append(f"cd {shlex.quote(build)} && find . -type f ! -name '*.gcda' -exec rm {{}} + && tar c -f /out/counters .")
+    lines.append("exit ${failed:-0}")
     return "\n".join(lines) + "\n"
 
 
@@ -89,9 +90,11 @@ def main():
           f"{time.monotonic() - start:.0f} seconds")
     for name in bad:
         print(f"  {results.get(name, 'did not end')}: {name}")
-    if bad:
-        print(f"{build}/emulated.log says why")
-    sys.exit(bool(bad))
+    # A program can fail after its tests have passed.
+    failed = bool(bad) or any(each[0] != 0 for each in answers)
+    if failed:
+        print(f"FAILED: {build}/emulated.log says why")
+    sys.exit(failed)
 
 
 def bring_counters(build, archives):
