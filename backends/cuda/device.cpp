@@ -269,18 +269,20 @@ bool Devices::prepare(Slot& s, uint64_t pinned_bytes, uint64_t memory_bytes) {
   if (!s.stream && !did(s, "stream", runtime_.create_stream(&s.stream))) return false;
   if (!s.event && !did(s, "event", runtime_.create_event(&s.event))) return false;
   const uint64_t had = s.memory_bytes;
-  if (!grow(
-          s, s.memory, s.memory_bytes, d.status.device_bytes, memory_bytes,
-          [&](void** p, uint64_t n) { return runtime_.alloc_device(p, n); },
-          [&](void* p) { return runtime_.free_device(p); }) ||
+  const bool has_memory = grow(
+      s, s.memory, s.memory_bytes, d.status.device_bytes, memory_bytes,
+      [&](void** p, uint64_t n) { return runtime_.alloc_device(p, n); },
+      [&](void* p) { return runtime_.free_device(p); });
+  if (s.memory_bytes != had) s.is_fresh = true;
+  if (!has_memory ||
       !grow(
           s, s.pinned, s.pinned_bytes, d.status.pinned_bytes, pinned_bytes,
           [&](void** p, uint64_t n) { return runtime_.alloc_pinned(p, n); },
           [&](void* p) { return runtime_.free_pinned(p); }))
     return false;
   // What somebody else left there would come back in the gaps between a piece's parts.
-  if (s.memory_bytes > had && !did(s, "wipe", runtime_.zero(s.memory, s.memory_bytes, s.stream)))
-    return false;
+  if (s.is_fresh && !did(s, "wipe", runtime_.zero(s.memory, s.memory_bytes, s.stream))) return false;
+  s.is_fresh = false;
   s.used_pinned_bytes = pinned_bytes;
   s.used_memory_bytes = memory_bytes;
   return true;

@@ -50,6 +50,7 @@ struct Slot {
   uint8_t *pinned = nullptr, *memory = nullptr;
   uint64_t pinned_bytes = 0, memory_bytes = 0;            // allocated
   uint64_t used_pinned_bytes = 0, used_memory_bytes = 0;  // of those, what may hold secrets
+  bool is_fresh = false;                                  // the device's memory may hold what others left there
   enum class State : uint8_t { idle, busy, abandoned } state = State::idle;
   std::chrono::steady_clock::time_point deadline{};
   bool lost_memory = false;

@@ -201,6 +201,31 @@ TEST(cudaSecrets, OfOthersAreGoneFromFreshMemory) {
   devices.release(*slot);
 }
 
+// Also where the call that was to wipe it never came.
+TEST(cudaSecrets, OfOthersAreGoneFromMemoryThatAFaultLeftUnused) {
+  for (const Call kind : {Call::alloc_pinned, Call::zero}) {
+    HostRuntime host(reference_programs());
+    FaultyRuntime faulty(host);
+    gpu::Devices devices(faulty, small_slots());
+    FaultyRuntime::Plan plan;
+    plan.kind = kind;
+    plan.first = 1;
+    faulty.set(plan);
+    gpu::Slot* slot = devices.acquire(false);
+    ASSERT_NE(slot, nullptr);
+    EXPECT_FALSE(devices.prepare(*slot, 4096, 4096));
+    uint8_t* const memory = slot->memory;
+    devices.fail(*slot);
+    slot = devices.acquire(false);
+    ASSERT_NE(slot, nullptr);
+    ASSERT_TRUE(devices.prepare(*slot, 4096, 4096));
+    EXPECT_EQ(slot->memory, memory) << "another slot, which shows nothing";
+    host.drain();
+    EXPECT_TRUE(all_zero({slot->memory, slot->memory + slot->memory_bytes}));
+    devices.release(*slot);
+  }
+}
+
 TEST(cudaOrder, IsGivenWhereLengthsDiffer) {
   World world(small_slots());
   const auto seal = [](size_t shortest, size_t longest) {
