@@ -66,6 +66,8 @@ __global__ void __launch_bounds__(block) run_pipe(uint32_t* out, uint32_t a, uin
       }
     }
   }
+  // A scheduler may let one of its warps run to the end before it turns to another.
+  __syncthreads();
   const long long end = clock64();
   const unsigned long long end_ns = nanoseconds();
   uint32_t sum = 0;

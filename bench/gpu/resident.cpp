@@ -3,13 +3,17 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <optional>
+#include <random>
+#include <stdexcept>
 #include <utility>
 
 #include "backends/cuda/launches.hpp"
 #include "bench/gpu/cuda_check.hpp"
 #include "kernels/prepared_shapes.hpp"
+#include "megaseal/megaseal_cuda.h"
 
 namespace megaseal::bench::gpu {
 namespace {
@@ -123,7 +127,7 @@ struct Messages {
   CipherJob job() const {
     return {.num = num, .keys = d_keys.data(), .nonces = d_nonces.data(), .key_stride = 32, .nonce_stride = 12,
             .spans = spans.data(), .aad = nullptr, .in = in.data(), .out = out.data(), .tags = tags.data(),
-            .status = status.data(), .order = nullptr, .bins = nullptr};
+            .status = status.data(), .order = nullptr, .bins = nullptr, .min_len = len, .max_len = len};
   }
   uint32_t num, len;
   uint64_t room;
@@ -164,6 +168,57 @@ Measured cipher(bool seal, uint32_t len) {
   m.items_per_second = num / took;
   m.bytes_per_second = double(num) * len / took;
   return m;
+}
+
+/// By megaseal_cuda_aead_seal, which does not know the lengths: every shape looks at every message, or they are sorted first.
+Measured aead_of_unknown_lengths(const std::string& name, const std::vector<uint32_t>& lens, bool sorted) {
+  Measured m{.name = "megaseal_cuda_aead_seal " + name + (sorted ? ", sorted" : ", not sorted")};
+  const size_t num = lens.size();
+  std::vector<megaseal_cuda_span> spans;
+  uint64_t size = 0, text_bytes = 0;
+  for (const uint32_t len : lens) {
+    spans.push_back({.text = size, .aad = 0, .len = len, .aad_len = 0});
+    size += (uint64_t(len) + 15) / 16 * 16;
+    text_bytes += len;
+  }
+  const Bytes text = random_bytes(size), keys = random_bytes(32 * num), nonces = random_bytes(12 * num);
+  const auto in = on_device(text), d_keys = on_device(keys), d_nonces = on_device(nonces);
+  Buffer<uint8_t> out(size), tags(16 * num), status(num), scratch(megaseal_cuda_aead_scratch(num));
+  Buffer<megaseal_cuda_span> d_spans(num);
+  d_spans.upload(spans.data(), num);
+  megaseal_cuda_batch batch{};
+  batch.struct_size = sizeof batch;
+  batch.num_items = num;
+  batch.spans = d_spans.data();
+  batch.in = in.data();
+  batch.out = out.data();
+  batch.tags = tags.data();
+  batch.statuses = status.data();
+  const double took = seconds([&] {
+    if (megaseal_cuda_aead_seal(&batch, d_keys.data(), 32, d_nonces.data(), 12, sorted ? scratch.data() : nullptr, nullptr))
+      throw std::runtime_error(m.name + " was refused");
+  });
+  const Bytes got = from_device(out), got_tags = from_device(tags);
+  for (const size_t i : samples(num)) {
+    Bytes expected(lens[i]);
+    uint8_t tag[16];
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(expected.data(), tag, nullptr, &text[spans[i].text], lens[i], nullptr,
+                                                       0, nullptr, &nonces[12 * i], &keys[32 * i]);
+    if (std::memcmp(expected.data(), &got[spans[i].text], lens[i]) != 0 || std::memcmp(tag, &got_tags[16 * i], 16) != 0)
+      m.wrong = "differs from libsodium";
+  }
+  m.items_per_second = double(num) / took;
+  m.bytes_per_second = double(text_bytes) / took;
+  return m;
+}
+
+/// Lengths of a queue's messages: log-normal, half of them below 200 B, from 16 B to 16 KiB.
+std::vector<uint32_t> mixed_lens(size_t num) {
+  std::mt19937_64 generator(1);
+  std::lognormal_distribution<double> drawn(std::log(200.0), 1);
+  std::vector<uint32_t> lens;
+  for (size_t i = 0; i < num; i++) lens.push_back(uint32_t(std::clamp(drawn(generator), 16.0, 16384.0)));
+  return lens;
 }
 
 /// Tables of so many recipients, of a size, and which of them each message is to: neighbours to the same, as in a tile.
@@ -318,6 +373,10 @@ void measure_resident(const std::function<void(const Measured&)>& told) {
     told(x25519_prepared(keys, size, true));
   for (const uint32_t len : {64u, 256u, 1024u, 16384u})
     for (const bool seal : {true, false}) told(cipher(seal, len));
+  for (const bool sorted : {false, true}) {
+    told(aead_of_unknown_lengths("256 B", std::vector<uint32_t>(1 << 21, 256), sorted));
+    told(aead_of_unknown_lengths("mixed, median 200 B", mixed_lens(1 << 21), sorted));
+  }
   for (const bool seal : {true, false}) told(hpke(seal, 1024));
   told(hpke(true, 1024, 1 << 14));
 }

@@ -50,7 +50,8 @@ typedef struct megaseal_cuda_batch {
 MEGASEAL_API size_t megaseal_cuda_aead_scratch(size_t num_items);
 /** megaseal_cuda_aead_seal: ChaCha20-Poly1305 (RFC 8439). Strides are 32 and 12, or 0: one for all (not both, of more than
  * one message, when sealing). In `scratch` messages are sorted by length, which only the GPU knows, so that those side by
- * side end together; NULL where lengths are alike. `stream` is a cudaStream_t; NULL: the default stream.
+ * side end together. NULL where lengths are alike and not short: then kernels for each range of lengths look at every message.
+ * `stream` is a cudaStream_t; NULL: the default stream.
  * Errors: ARGUMENT, BACKEND_UNAVAILABLE: no GPU, or it refused the work; nothing is to be relied on then. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_cuda_aead_seal(const megaseal_cuda_batch *batch,
                                                                       const uint8_t *keys, size_t key_stride,
