@@ -45,6 +45,12 @@ class Once {
     }
   }
 
+  /// Likewise, where a child may make it as well as its parent.
+  template <class Make>
+  T& get(uint64_t generation, const Make& make) {
+    return get(generation, make, make);
+  }
+
   /// Null before the value has been made.
   T* made() const { return state_.load(std::memory_order_acquire) == done ? value_ : nullptr; }
   /// Whether it has been begun, at least.

@@ -97,12 +97,11 @@ const StartedDevice& DeviceStart::wait() {
 }
 
 std::shared_ptr<DeviceStart> process_device_start() {
-  // Never destroyed: at the process's end its thread may still be at it.
-  static const auto* const start = [] {
+  static constinit Once<std::shared_ptr<DeviceStart>> start;
+  return start.get(fork_generation(), [] {
     (void)process_dispatch();  // here, and not in a thread of which a fork could leave half behind
     return new std::shared_ptr<DeviceStart>(std::make_shared<DeviceStart>(start_process_device));
-  }();
-  return *start;
+  });
 }
 
 }  // namespace megaseal

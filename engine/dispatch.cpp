@@ -1,6 +1,7 @@
 #include "engine/dispatch.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
 
 #include "backends/fork_generation.hpp"
@@ -63,14 +64,13 @@ std::vector<BackendState> examine(std::span<const BackendRow> rows) {
 }
 
 const std::vector<BackendState>& process_backends() {
-  // Never destroyed: at the process's end a device's start may still be at it.
-  static const auto* const states = [] {
-    auto* of_cpu = new std::vector<BackendState>;
+  static constinit Once<std::vector<BackendState>> states;
+  return states.get(fork_generation(), [] {
+    auto of_cpu = std::make_unique<std::vector<BackendState>>();
     for (const BackendRow& row : backend_rows())
       if (!row.device) of_cpu->push_back(examine(row));
-    return of_cpu;
-  }();
-  return *states;
+    return of_cpu.release();
+  });
 }
 
 const BackendState* process_device() {
@@ -132,8 +132,8 @@ megaseal_error choose(Dispatch* out, const std::vector<BackendState>& backends, 
   // Where no backend is forced, the fastest hashes; tests that bring backends of their own get the first.
   int few_scheduled = hpke_schedule, many_scheduled = hpke_schedule;
   const auto measured = [&] {
-    static const HashChoice of_process = fastest_hashes(candidates);
-    return of_process;
+    static constinit Once<HashChoice> of_process;
+    return of_process.get(fork_generation(), [&] { return new HashChoice(fastest_hashes(candidates)); });
   };
   const bool is_free = forced.empty() && &backends == &process_backends();
   if (const HashChoice hashes = is_free ? measured() : HashChoice(); hashes.many) {
@@ -226,12 +226,12 @@ Dispatch beside(const Dispatch& cpu, const KernelTable& device) {
 }
 
 const Dispatch* process_dispatch() {
-  // Never destroyed, likewise.
-  static const auto* const best = [] {
-    Dispatch d;
-    return new Dispatch(choose(&d, process_backends(), {}) == MEGASEAL_ERROR_NONE ? d : Dispatch{});
-  }();
-  return best->x25519_public ? best : nullptr;
+  static constinit Once<Dispatch> best;
+  const Dispatch& d = best.get(fork_generation(), [] {
+    Dispatch chosen;
+    return new Dispatch(choose(&chosen, process_backends(), {}) == MEGASEAL_ERROR_NONE ? chosen : Dispatch{});
+  });
+  return d.x25519_public ? &d : nullptr;
 }
 
 }  // namespace megaseal

@@ -15,10 +15,12 @@ namespace megaseal {
 /// secrets that a known-answer test fixed.
 class Ephemerals {
  public:
-  /// `fixed`: 32 bytes per item of the batch, or null.
-  explicit Ephemerals(const uint8_t* fixed) : fixed_(fixed) {}
+  /// `holder`: a workspace that the call holds for longer than this, in whose pages the seed lies: on the stack of a thread it
+  /// would stay for good in a child that is forked meanwhile and does not have that thread. `fixed`: 32 bytes per item of the
+  /// batch, or null.
+  Ephemerals(Workspace& holder, const uint8_t* fixed) : fixed_(fixed), seed_(holder.call_seed) {}
   ~Ephemerals() {
-    wipe(seed_, sizeof seed_);
+    wipe(seed_, seed_len);
     wipe_vector_registers();
   }
   Ephemerals(const Ephemerals&) = delete;
@@ -26,7 +28,7 @@ class Ephemerals {
 
   /// RANDOM when the system has none. Before the first fill().
   megaseal_error draw_seed() {
-    return fixed_ || system_random(seed_, sizeof seed_) ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_RANDOM;
+    return fixed_ || system_random(seed_, seed_len) ? MEGASEAL_ERROR_NONE : MEGASEAL_ERROR_RANDOM;
   }
 
   /// 32 bytes for each of `num` items: fresh ones for tile `number`, or the fixed ones of the items in `index`.
@@ -47,8 +49,9 @@ class Ephemerals {
   }
 
  private:
+  static constexpr size_t seed_len = 32;
   const uint8_t* fixed_;
-  uint8_t seed_[32] = {};
+  uint8_t* const seed_;
 };
 
 }  // namespace megaseal

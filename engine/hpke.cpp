@@ -69,9 +69,10 @@ megaseal_error begin(SingleShot* call, BatchView* view, megaseal_engine* engine,
                      BatchView::Direction direction) {
   if (!engine) return MEGASEAL_ERROR_ARGUMENT;
   if (megaseal_error e = check_params(&call->params, params)) return e;
-  if (call->params.export_len > 0 && !out_exports) return MEGASEAL_ERROR_ARGUMENT;
+  if (megaseal_error e = view->set(batch, *format_traits(MEGASEAL_FORMAT_HPKE), direction, true)) return e;
+  if (call->params.export_len > 0 && !out_exports && view->num_items() > 0) return MEGASEAL_ERROR_ARGUMENT;
   call->out_exports = out_exports;
-  return view->set(batch, *format_traits(MEGASEAL_FORMAT_HPKE), direction, true);
+  return MEGASEAL_ERROR_NONE;
 }
 
 megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* out_exports,
@@ -86,10 +87,9 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, uint8_t* ou
   if (megaseal_error e = to.set(recipients, view.num_items())) return e;
   if (view.num_items() == 0) return MEGASEAL_ERROR_NONE;
   expect_alone(engine->prepared.get(), view.num_items(), to);
-  Ephemerals ephemerals(fixed_secrets);
-  if (megaseal_error e = ephemerals.draw_seed()) return e;
-
   const WorkspacePool::Handle holder = engine->workspaces.take(call.text_len());
+  Ephemerals ephemerals(*holder, fixed_secrets);
+  if (megaseal_error e = ephemerals.draw_seed()) return e;
   call.hash(engine, holder->text.data());
   call.clear_exports(view.num_items());
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {

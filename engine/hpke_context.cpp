@@ -52,13 +52,13 @@ namespace {
 
 using Context = std::unique_ptr<megaseal_hpke_context>;
 
-// Key agreement and schedule for one context, as tiles of one. KEY_LOW_ORDER when there is no shared secret.
-megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine,
+// Key agreement and schedule for one context, as tiles of one, in a workspace with hash_params_text_len() bytes of text.
+// KEY_LOW_ORDER when there is no shared secret. Nothing here can fail for want of memory, with secrets in registers that the
+// throwing of an exception would save to the stack.
+megaseal_error agree(megaseal_hpke_context* context, megaseal_engine* engine, Workspace& w,
                      const megaseal_hpke_params& params, const uint8_t* secret, const uint8_t* peer,
                      const uint8_t* enc, const uint8_t* recipient) {
   const Dispatch& d = engine->dispatch;
-  const WorkspacePool::Handle holder = engine->workspaces.take(hash_params_text_len(params));
-  Workspace& w = *holder;
   const HpkeShared shared = hash_params(d, engine->hpke_empty, params, w.text.data());
   w.status[0] = uint8_t(ItemStatus::ok);
   const X25519Tile dh{.num = 1, .secrets = {secret, 0}, .points = {peer, 0}, .out = w.dh, .status = w.status};
@@ -93,10 +93,11 @@ megaseal_error create_sender(megaseal_hpke_context** out_context, uint8_t* out_e
   if (!out_enc || !engine || !recipient) return MEGASEAL_ERROR_ARGUMENT;
   if (megaseal_error e = checked(&p, params)) return e;
   Context context = std::make_unique<megaseal_hpke_context>(true);
+  const WorkspacePool::Handle holder = engine->workspaces.take(hash_params_text_len(p));
   struct Secret {
-    uint8_t bytes[32];
-    ~Secret() { wipe(bytes, sizeof bytes); }
-  } ephemeral;
+    uint8_t* bytes;  // in pages that a child does not have
+    ~Secret() { wipe(bytes, 32); }
+  } ephemeral{holder->call_seed};
   if (fixed_secret)
     std::memcpy(ephemeral.bytes, fixed_secret, 32);
   else if (!system_random(ephemeral.bytes, 32))
@@ -105,8 +106,8 @@ megaseal_error create_sender(megaseal_hpke_context** out_context, uint8_t* out_e
   const X25519Tile tile{
       .num = 1, .secrets = {ephemeral.bytes, 0}, .points = {}, .out = enc, .status = nullptr};
   engine->dispatch.x25519_public(&tile);
-  if (megaseal_error e =
-          agree(context.get(), engine, p, ephemeral.bytes, recipient->public_key, enc, recipient->public_key))
+  if (megaseal_error e = agree(context.get(), engine, *holder, p, ephemeral.bytes, recipient->public_key, enc,
+                               recipient->public_key))
     return e;
   context->next_sequence.store(first_sequence, std::memory_order_relaxed);
   std::memcpy(out_enc, enc, 32);
@@ -193,33 +194,44 @@ megaseal_error export_batch(const megaseal_hpke_context* context, uint8_t* out_e
   if (!out_exports || !contexts) return MEGASEAL_ERROR_ARGUMENT;
   if (megaseal_error e = in.set(*contexts, num_items)) return e;
 
-  // Each workspace must hold the labelled contexts of the largest tile; found beforehand, so that no tile
-  // allocates.
+  // Each workspace holds the labelled contexts of a tile, or, where they are long, of as many items as fit and of one at
+  // least; found beforehand, so that no tile allocates.
+  constexpr size_t enough = 256 << 10;
   size_t longest = 0;
   for (size_t i = 0; i < num_items; i++) {
     const Bytes c = in[i];
     if ((!c.data && c.len) || c.len > SIZE_MAX / 2) return MEGASEAL_ERROR_ARGUMENT;
     longest = std::max(longest, export_info_len(c.len));
   }
-  const size_t per_tile = std::min<size_t>(engine->dispatch.tile_items, num_items);
-  if (longest > SIZE_MAX / per_tile) return MEGASEAL_ERROR_MEMORY;
   const Dispatch& d = engine->dispatch;
+  const size_t per_tile = std::min<size_t>(d.tile_items, num_items);
+  const size_t text_len = longest >= enough / per_tile ? std::max(longest, enough) : longest * per_tile;
   auto work = [&](Workspace& w, TileRange range) {
-    for (uint32_t k = 0; k < range.size(); k++) {
-      const Bytes c = in[range.begin + k];
-      uint8_t* info = w.text.data() + k * longest;
+    uint32_t num = 0;
+    size_t used = 0;
+    const auto finish = [&] {
+      const HkdfExpandTile tile{.num = num, .items = w.expand};
+      d.hash(tile);
+      num = 0;
+      used = 0;
+    };
+    for (uint32_t i = range.begin; i < range.end; i++) {
+      const Bytes c = in[i];
+      const size_t len = export_info_len(c.len);
+      if (len > text_len - used) finish();
+      uint8_t* info = w.text.data() + used;
+      used += len;
       write_export_info(info, c.data, c.len, export_len);
-      w.expand[k] = {.prk = context->secrets->exporter,
-                     .info = info,
-                     .info_len = export_info_len(c.len),
-                     .out = out_exports + (size_t(range.begin) + k) * export_len,
-                     .out_len = uint32_t(export_len)};
+      w.expand[num++] = {.prk = context->secrets->exporter,
+                         .info = info,
+                         .info_len = len,
+                         .out = out_exports + size_t(i) * export_len,
+                         .out_len = uint32_t(export_len)};
     }
-    const HkdfExpandTile tile{.num = range.size(), .items = w.expand};
-    d.hash(tile);
+    finish();
     return size_t(0);
   };
-  run_tiles(engine, uint32_t(num_items), 0, cost_hash, longest * per_tile, work);
+  run_tiles(engine, uint32_t(num_items), 0, cost_hash, text_len, work);
   return MEGASEAL_ERROR_NONE;
 }
 
@@ -257,7 +269,8 @@ megaseal_error megaseal_hpke_receiver_create(megaseal_hpke_context** out_context
     if (megaseal_error e = checked(&p, params)) return e;
     if (!key->is_here()) return MEGASEAL_ERROR_FORKED;
     Context context = std::make_unique<megaseal_hpke_context>(false);
-    if (megaseal_error e = agree(context.get(), engine, p, key->secret, enc, enc, key->public_key)) return e;
+    const WorkspacePool::Handle holder = engine->workspaces.take(hash_params_text_len(p));
+    if (megaseal_error e = agree(context.get(), engine, *holder, p, key->secret, enc, enc, key->public_key)) return e;
     *out_context = context.release();
     return MEGASEAL_ERROR_NONE;
   });

@@ -37,7 +37,8 @@ megaseal_error seal(megaseal_engine* engine, size_t* out_num_failed, const megas
   if (megaseal_error e = to.set(recipients, view.num_items())) return e;
   if (view.num_items() == 0) return MEGASEAL_ERROR_NONE;
   expect_alone(engine->prepared.get(), view.num_items(), to);
-  Ephemerals ephemerals(fixed_secrets);
+  const WorkspacePool::Handle holder = engine->workspaces.take(0);
+  Ephemerals ephemerals(*holder, fixed_secrets);
   if (megaseal_error e = ephemerals.draw_seed()) return e;
 
   auto tile = [&](Workspace& w, uint32_t num, Strided secrets, Strided publics, const ByTable* by_table) {

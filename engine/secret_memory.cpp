@@ -131,6 +131,11 @@ SecretSlab::All& SecretSlab::all() {
 
 void SecretSlab::register_handlers() {
   (void)all();
+  // Before there are threads, in whose midst a fork could leave one of these half made.
+  (void)page_size();
+#if defined(__x86_64__)
+  (void)vectors();
+#endif
   pthread_atfork([] { all().each([](SecretSlab& slab) { slab.mutex_.lock(); }); },
                  [] { all().each([](SecretSlab& slab) { slab.mutex_.unlock(); }); },
                  [] { all().each([](SecretSlab& slab) { slab.begin_in_child(); }); });

@@ -35,6 +35,7 @@ void carve(Workspace& w, Carver& c, size_t n) {
   c.take(w.keys, n * 32);
   c.take(w.nonces, n * 24);
   c.take(w.exporters, n * 32);
+  c.take(w.call_seed, 32);
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ class Workspace {
   uint8_t* keys;       // 32 bytes each
   uint8_t* nonces;     // 24 bytes each
   uint8_t* exporters;  // 32 bytes each
+  uint8_t* call_seed;  // 32 bytes, of the call that holds the workspace, which wipes them
 
   /// Of the tile, where its secrets are made by who seals it; else null within.
   EphemeralSeed seed{};

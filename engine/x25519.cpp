@@ -118,7 +118,8 @@ megaseal_error keygen(megaseal_engine* engine, uint8_t* out_publics, uint8_t* ou
   if (num_items == 0) return MEGASEAL_ERROR_NONE;
   if (!out_publics || !out_secrets || overlaps(out_publics, num_items, out_secrets, 32))
     return MEGASEAL_ERROR_ARGUMENT;
-  Ephemerals secrets(nullptr);
+  const WorkspacePool::Handle holder = engine->workspaces.take(0);
+  Ephemerals secrets(*holder, nullptr);
   if (megaseal_error e = secrets.draw_seed()) return e;
   const ItemCost cost = cost_key_agreement(DeviceWork::x25519_public);
   run_tiles(engine, uint32_t(num_items), 0, cost, 0, [&](Workspace& w, TileRange range) {

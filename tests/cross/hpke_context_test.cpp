@@ -176,6 +176,24 @@ TEST_F(HpkeContext, ExportsOfEveryLength) {
       MEGASEAL_ERROR_ARGUMENT);
 }
 
+// One that is long must not make room for so long a one in every place of every tile.
+TEST_F(HpkeContext, ExportsUnderLongContextsAmongShortOnes) {
+  const Context s = sender();
+  const reference::HpkeKeys keys =
+      reference::hpke_schedule({}, reference::x25519(secret_, enc_), enc_, public_key_of(key_.get()));
+  for (const size_t longest : {size_t(1000), size_t(100000), size_t(3000000)}) {
+    std::vector<Bytes> contexts;
+    for (size_t i = 0; i < 600; ++i) contexts.push_back(random_.bytes(i % 97 == 3 ? longest - i : i % 50));
+    const Pointers pointers(contexts);
+    const megaseal_inputs inputs = pointers.inputs();
+    Bytes out(contexts.size() * 32);
+    ASSERT_EQ(megaseal_hpke_context_export_batch(s.get(), out.data(), engine_.get(), contexts.size(), &inputs, 32),
+              MEGASEAL_ERROR_NONE);
+    for (size_t i = 0; i < contexts.size(); ++i)
+      ASSERT_EQ(Bytes(&out[i * 32], &out[i * 32] + 32), reference::hpke_export(keys, contexts[i], 32)) << i;
+  }
+}
+
 TEST_F(HpkeContext, FreshSendersDiffer) {
   Bytes first(32), second(32);
   megaseal_hpke_context* a = nullptr;
