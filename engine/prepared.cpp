@@ -28,13 +28,16 @@ size_t prepare(const Dispatch& d, PreparedCache& cache, size_t num_keys, Strided
       if (pinned.table) cache.unpin(pinned);
     });
   };
-  for (size_t i = 0; i < num_keys; i++) {
+  // So many refusals in a row, and the cache is full of what may not go: each costs a look at all of it.
+  constexpr uint32_t max_refused = 64;
+  uint32_t refused = 0;
+  for (size_t i = 0; i < num_keys && refused < max_refused; i++) {
     const uint8_t* key = key_at(i);
     if (check_public_key(key) != MEGASEAL_ERROR_NONE || cache.has_no_table(key)) continue;
     const uint64_t hash = cache.hash(key);
     // The caller means to seal to it.
     cache.see(hash, PreparedCache::most_seen);
-    if (!has_table(key, hash)) builder.add(key, hash, size, PreparedCache::asked_for);
+    if (!has_table(key, hash)) refused = builder.add(key, hash, size, PreparedCache::asked_for) ? 0 : refused + 1;
     if (builder.full()) build();
   }
   build();

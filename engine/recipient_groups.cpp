@@ -9,10 +9,12 @@
 namespace megaseal {
 
 bool TableBuilder::add(const uint8_t* key, uint64_t hash, uint32_t size, uint32_t worth) {
-  const PreparedCache::Claim claim = cache_.claim(key, hash, size, worth);
+  // Of this copy alone: whoever writes to the caller's keys meanwhile must not leave a table under another key's name, where
+  // other calls would find it.
+  std::memcpy(keys_[num_], key, 32);
+  const PreparedCache::Claim claim = cache_.claim(keys_[num_], hash, size, worth);
   if (!claim.table) return false;
   claims_[num_] = claim;
-  std::memcpy(keys_[num_], key, 32);
   tables_[num_++] = claim.table;
   return true;
 }
