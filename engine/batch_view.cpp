@@ -160,10 +160,10 @@ megaseal_status BatchView::prepare_any(uint32_t i, AeadItem* out) const {
 
 void BatchView::fail(uint32_t i, megaseal_status status) const {
   if (statuses_) statuses_[i] = uint8_t(status);
-  if (out_.lens) out_.lens[i] = 0;
-  if (status == MEGASEAL_OVERLAP || status == MEGASEAL_TOO_LONG) return;
   Item item;
   describe(i, &item);
+  if (out_.lens) out_.lens[i] = 0;  // now that nobody needs the capacity, which may stand in the same place
+  if (status == MEGASEAL_OVERLAP || status == MEGASEAL_TOO_LONG) return;
   if (item.relation == Relation::apart && item.room > 0) std::memset(item.out, 0, item.room);
 }
 

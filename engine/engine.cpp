@@ -221,6 +221,8 @@ megaseal_error megaseal_get_backend_info(size_t index, megaseal_backend_info* ou
   });
 }
 
-const char* megaseal_cpu_features(void) { return cpu_features().c_str(); }
+const char* megaseal_cpu_features(void) {
+  return cpu_features().c_str();  // made when the library was loaded (engine/secret_memory.cpp): nothing can throw here
+}
 
 }  // extern "C"

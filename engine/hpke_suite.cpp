@@ -42,7 +42,9 @@ megaseal_error check_params(megaseal_hpke_params* out, const megaseal_hpke_param
   if ((params->psk_len > 0) != (params->psk_id_len > 0)) return MEGASEAL_ERROR_ARGUMENT;
   if (params->psk_len > 0 && params->psk_len < 32) return MEGASEAL_ERROR_ARGUMENT;
   if (params->export_len > MEGASEAL_HPKE_MAX_EXPORT_LEN) return MEGASEAL_ERROR_ARGUMENT;
-  if (std::max({params->info_len, params->psk_id_len, params->exporter_context_len}) > SIZE_MAX - labels_len)
+  // What is hashed, each with its labels, has to fit into memory together.
+  const size_t longest = std::max(params->info_len, params->psk_id_len);
+  if (longest > SIZE_MAX - 2 * labels_len || params->exporter_context_len > SIZE_MAX - 2 * labels_len - longest)
     return MEGASEAL_ERROR_ARGUMENT;
   *out = *params;
   return MEGASEAL_ERROR_NONE;

@@ -260,7 +260,10 @@ megaseal_error megaseal_secret_key_from_pem(megaseal_secret_key** out_key, size_
   std::string_view label;
   size_t body = 0;
   do {
-    if (!find_block(text, body, label, body)) return MEGASEAL_ERROR_KEY_FORMAT;
+    if (!find_block(text, body, label, body)) {
+      if (out_consumed != nullptr) *out_consumed = pem_len;
+      return MEGASEAL_ERROR_KEY_FORMAT;
+    }
     // A public key or a certificate is passed over like other text before the block. "ENCRYPTED PRIVATE KEY"
     // and the older per-algorithm forms are secret keys that cannot be used, and saying nothing would be no
     // kindness.

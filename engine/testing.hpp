@@ -1,5 +1,5 @@
-// Entry points for the tests alone. They are compiled into the internal objects, carry hidden visibility and
-// are not installed: no program linked against megaseal can fix an ephemeral secret.
+// Entry points for the tests alone. They carry hidden visibility, and this header is not installed: a program can't come by
+// them, and fix an ephemeral secret, but by declaring them itself and linking the static library.
 #pragma once
 #include <memory>
 #include <span>

@@ -227,11 +227,38 @@ TEST_F(CallArguments, HpkeParameters) {
   params.export_len = 32;
   EXPECT_EQ(seal_hpke(&params, &to_, nullptr), MEGASEAL_ERROR_ARGUMENT) << "nowhere to export to";
   EXPECT_EQ(open_hpke(&params, keys_, 0, nullptr), MEGASEAL_ERROR_ARGUMENT);
+  batch_.num_items = 0;
+  EXPECT_EQ(seal_hpke(&params, &to_, nullptr), MEGASEAL_ERROR_NONE) << "nothing to export";
+  EXPECT_EQ(open_hpke(&params, keys_, 0, nullptr), MEGASEAL_ERROR_NONE);
+  batch_.num_items = 2;
   megaseal_hpke_context* context = nullptr;
   Bytes enc(32);
   EXPECT_EQ(megaseal_hpke_sender_create(&context, enc.data(), engine_.get(), &params, recipient_.get()),
             MEGASEAL_ERROR_ARGUMENT)
       << "a context's parameters with export_len";
+}
+
+TEST_F(CallArguments, HpkeLengthsThatOverflow) {
+  constexpr size_t half = SIZE_MAX / 2 + 1;
+  Bytes exports(64);
+  const auto expect_refused = [&](size_t info_len, size_t context_len) {
+    for (const size_t export_len : {size_t(0), size_t(32)}) {
+      megaseal_hpke_params params = hpke_params();
+      params.info = info_len ? bytes_.data() : nullptr;
+      params.info_len = info_len;
+      params.exporter_context = context_len ? bytes_.data() : nullptr;
+      params.exporter_context_len = context_len;
+      params.export_len = export_len;
+      EXPECT_EQ(seal_hpke(&params, &to_, exports.data()), MEGASEAL_ERROR_ARGUMENT) << info_len << ", " << context_len;
+      EXPECT_EQ(open_hpke(&params, keys_, 0, exports.data()), MEGASEAL_ERROR_ARGUMENT) << info_len << ", " << context_len;
+    }
+  };
+  for (size_t less = 0; less < 128; ++less) {
+    expect_refused(SIZE_MAX - less, 0);
+    expect_refused(0, SIZE_MAX - less);
+    expect_refused(half - less, half);
+    expect_refused(half, half - less);
+  }
 }
 
 TEST_F(CallArguments, ExportsOfFailedItemsAreZeros) {

@@ -149,6 +149,29 @@ TEST_P(FailedItems, AnOutputTooSmallFailsAlone) {
   }
 }
 
+// One array for the room and for what became of it, as programs have it that fill in both: a failed item's room must still be
+// known when it is filled with zeros.
+TEST_P(FailedItems, LengthsInPlaceOfCapacities) {
+  const size_t bad = 7;
+  std::vector<Bytes> altered = sealed_;
+  altered[bad].back() ^= 1;
+  test::open(Layout::pointers, scheme().shape(), scheme().with_aad(first_items(num), altered),
+             [&](size_t* out_num_failed, const megaseal_batch* batch) {
+               std::vector<uint64_t> lens(batch->out.capacities, batch->out.capacities + num);
+               const std::vector<uint64_t> capacities = lens;
+               megaseal_batch same = *batch;
+               same.out.capacities = same.out.lens = lens.data();
+               EXPECT_EQ(scheme().open(engine_.get(), out_num_failed, &same, first_items(num)), MEGASEAL_ERROR_NONE);
+               EXPECT_EQ(*out_num_failed, 1u);
+               for (size_t i = 0; i < num; ++i) {
+                 EXPECT_EQ(lens[i], i == bad ? 0 : scheme().text(i).size()) << "item " << i;
+                 if (i != bad) continue;
+                 EXPECT_TRUE(all_zero({static_cast<const uint8_t*>(batch->out.ptrs[i]), capacities[i]}));
+               }
+               return MEGASEAL_ERROR_ARGUMENT;  // the checks are done here: `open` need not look
+             });
+}
+
 MEGASEAL_ON_EVERY_SCHEME(FailedItems);
 MEGASEAL_ON_SCHEMES_THAT(HostilePublicKey, s.carries_public_key());
 

@@ -270,6 +270,17 @@ TEST(KeyText, PemIsOpensslsAndReadsBack) {
   EXPECT_EQ(megaseal_secret_key_from_pem(&key, nullptr, file.data() + at, file.size() - at),
             MEGASEAL_ERROR_KEY_FORMAT);
   EXPECT_EQ(key, nullptr);
+  // No more keys is not the same as one that can't be read.
+  const auto consumed_of = [&](const std::string& rest) {
+    size_t consumed = 12345;
+    EXPECT_EQ(megaseal_secret_key_from_pem(&key, &consumed, rest.data(), rest.size()), MEGASEAL_ERROR_KEY_FORMAT);
+    return consumed;
+  };
+  for (const std::string rest : {"", "text\n", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"})
+    EXPECT_EQ(consumed_of(rest), rest.size());
+  EXPECT_EQ(consumed_of("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"), 0u);
+  EXPECT_EQ(consumed_of("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), 0u);
+  EXPECT_EQ(consumed_of(std::string(pem).substr(0, 60)), 0u);
 }
 
 }  // namespace

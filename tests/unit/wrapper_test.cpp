@@ -42,6 +42,27 @@ TEST(Wrapper, HpkeToOneAndToMany) {
   EXPECT_THROW((void)engine.seal(recipients, texts(3)), std::invalid_argument);
 }
 
+// As of the standard library's containers.
+TEST(Wrapper, MessagesThatWereMovedFromAreEmptyAndCanBeUsed) {
+  Messages from = texts(3);
+  Messages to = std::move(from);
+  expect_same(to, texts(3));
+  for (int round = 0; round < 2; round++) {
+    EXPECT_TRUE(from.empty());
+    EXPECT_EQ(from.size(), 0u);
+    EXPECT_EQ(from.num_bytes(), 0u);
+    const Engine engine;
+    EXPECT_EQ(engine.seal(SecretKey::generate().recipient(), from).messages.size(), 0u);
+    from.push_back("one");
+    from.push_back("two");
+    ASSERT_EQ(from.size(), 2u);
+    EXPECT_EQ(from.text(0), "one");
+    EXPECT_EQ(from.text(1), "two");
+    to = std::move(from);
+    EXPECT_EQ(to.size(), 2u);
+  }
+}
+
 TEST(Wrapper, SealedBoxes) {
   const Engine engine({.backend = "scalar", .num_threads = 1});
   const std::vector<SecretKey> key{SecretKey::generate()};

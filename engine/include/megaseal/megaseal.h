@@ -12,7 +12,8 @@
  *
  * Concurrency. Every handle may be used from several threads at once; create and destroy (or the last release)
  * may not race with other use of the same handle. No call spins; a large batch is shared with the engine's threads,
- * a small one is done on the caller's. After fork() an engine goes on in the child on the calling thread alone; secret keys
+ * a small one is done on the caller's. What a call reads, keys and pointers among them, nobody may change until it returns.
+ * After fork() an engine goes on in the child on the calling thread alone; secret keys
  * and contexts of the parent are wiped there and refused (FORKED), inheritable keys excepted.
  *
  * Memory. The caller owns every buffer. After the first batches of a size, batch calls allocate nothing. Ephemeral
@@ -232,7 +233,8 @@ typedef struct megaseal_inputs {
  * room for `capacity` bytes; the call writes num_items + 1 offsets, so that item i is base[offsets[i] ..
  * offsets[i+1]). Sealing sets offsets[i] = start_i + i * overhead, start_i being the plaintext bytes before item i;
  * opening is the reverse, a truncated item taking no room. `lens`, when not NULL, gets each result's length, 0 for
- * a failed item, in both layouts. A failed item's output is filled with zeros (as much of it as the capacity holds),
+ * a failed item, in both layouts; it may be the array of `capacities`, and is no array of an input's (ARGUMENT). A failed
+ * item's output is filled with zeros (as much of it as the capacity holds),
  * except where it was to be made in place: then the input is left as it was. TOO_LONG and OVERLAP write nothing. */
 typedef struct megaseal_outputs {
   void *const *ptrs;
@@ -345,8 +347,9 @@ MEGASEAL_MUST_USE MEGASEAL_API megaseal_error
 megaseal_secret_key_to_pem(char out_pem[MEGASEAL_SECRET_KEY_PEM_LEN], const megaseal_secret_key *key);
 /** megaseal_secret_key_from_pem: the first X25519 PRIVATE KEY block in `pem`; text before it is ignored, as PEM has
  * it. When out_consumed is not NULL it gets the bytes up to the end of that block, so that a file with several keys
- * is read by calling again. Encrypted keys and other algorithms are KEY_FORMAT. Errors: ARGUMENT, MEMORY, KEY_FORMAT;
- * *out_key is then NULL. Thread-safe. */
+ * is read by calling again. Encrypted keys and other algorithms are KEY_FORMAT, as is text without any secret key, but for
+ * which *out_consumed is pem_len: that was the last one. Errors: ARGUMENT, MEMORY, KEY_FORMAT, BACKEND_UNAVAILABLE; *out_key
+ * is then NULL, and *out_consumed 0 in all other cases. Thread-safe. */
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_secret_key_from_pem(megaseal_secret_key **out_key,
                                                                            size_t *out_consumed, const char *pem,
                                                                            size_t pem_len);

@@ -137,21 +137,26 @@ class SecretKey {
 /// megaseal.h, with storage of its own.
 class Messages {
  public:
-  Messages() : offsets_(1, 0) {}
   void reserve(size_t num, size_t num_bytes) {
     offsets_.reserve(num + 1);
     bytes_.reserve(num_bytes);
   }
   void push_back(Bytes message) {
-    bytes_.insert(bytes_.end(), message.begin(), message.end());
-    offsets_.push_back(bytes_.size());
+    if (offsets_.empty()) offsets_.push_back(0);
+    offsets_.push_back(bytes_.size() + message.size());
+    try {
+      bytes_.insert(bytes_.end(), message.begin(), message.end());
+    } catch (...) {  // out of memory: neither of the two is there
+      offsets_.pop_back();
+      throw;
+    }
   }
   void push_back(std::string_view message) { push_back(as_bytes(message)); }
-  void clear() {
+  void clear() noexcept {
     bytes_.clear();
-    offsets_.assign(1, 0);
+    offsets_.clear();
   }
-  [[nodiscard]] size_t size() const noexcept { return offsets_.size() - 1; }
+  [[nodiscard]] size_t size() const noexcept { return offsets_.empty() ? 0 : offsets_.size() - 1; }
   [[nodiscard]] bool empty() const noexcept { return size() == 0; }
   [[nodiscard]] size_t num_bytes() const noexcept { return bytes_.size(); }
   [[nodiscard]] Bytes operator[](size_t i) const {
@@ -165,7 +170,7 @@ class Messages {
  private:
   friend class detail::Batch;
   std::vector<uint8_t> bytes_;
-  std::vector<uint64_t> offsets_;
+  std::vector<uint64_t> offsets_;  // one more than messages; or, with no messages, none, as after a move
 };
 
 /// What a batch call gives back: one message and one status per item, in order.
