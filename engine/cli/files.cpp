@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -69,6 +68,10 @@ Fd& Fd::operator=(Fd&& other) noexcept {
 void Fd::reset() {
   if (fd_ > STDERR_FILENO) ::close(fd_);
   fd_ = -1;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 std::string display_name(const std::string& path) { return path == "-" ? "standard input" : path; }
@@ -154,15 +157,20 @@ void Output::write(std::string_view bytes) {
 }
 
 Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(path), replace_(replace) {
-  if (path.empty() || path == "-") {
+  const auto is_standard = [&](const struct stat& status) {
+    struct stat standard {};
+    return ::fstat(STDOUT_FILENO, &standard) == 0 && same_file(status, standard);
+  };
+  struct stat status {};
+  const bool exists = !path.empty() && path != "-" && ::stat(path.c_str(), &status) == 0;
+  if (exists && replace == Replace::no) fail("{} exists; --force overwrites it", path);
+  // /dev/stdout may be a regular file. Another one in its place would be lost to whoever opened it.
+  if (path.empty() || path == "-" || (exists && S_ISREG(status.st_mode) && is_standard(status))) {
     fd_ = Fd(STDOUT_FILENO);
     name_ = "standard output";
     on_terminal_ = ::isatty(STDOUT_FILENO) == 1;
     return;
   }
-  struct stat status {};
-  const bool exists = ::stat(path.c_str(), &status) == 0;
-  if (exists && replace == Replace::no) fail("{} exists; --force overwrites it", path);
   if (exists && !S_ISREG(status.st_mode)) {  // /dev/null, a named pipe
     fd_ = open_to_write(path, O_WRONLY, "open");
     on_terminal_ = ::isatty(fd_.get()) == 1;
@@ -178,7 +186,8 @@ Output::Output(const std::string& path, unsigned mode, Replace replace) : name_(
   }
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  if (::fchmod(fd_.get(), mode & ~mask) != 0) {
+  // What others may not do with the file that is there they may not do with the one in its place.
+  if (::fchmod(fd_.get(), mode & (exists ? status.st_mode : ~mask)) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     errno = error;

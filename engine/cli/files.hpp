@@ -1,6 +1,8 @@
 // Files by descriptor: reading secrets without leaving copies, and writing output that appears only when
 // whole.
 #pragma once
+#include <sys/stat.h>
+
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +32,8 @@ class Fd {
 Fd open_input(const std::string& path);
 /// Opens for writing what is there, or creates it, for the user alone.
 Fd open_private(const std::string& path);
+/// Whether both are of one file, whatever its names.
+bool same_file(const struct stat& a, const struct stat& b);
 /// The path as messages name it.
 std::string display_name(const std::string& path);
 
@@ -41,12 +45,13 @@ SecretBytes read_secret_file(const std::string& path, bool warn_if_shared);
 void write_lines(int fd, std::string_view lines, const std::string& name);
 
 /// Where results go. A regular file is written under another name beside it and takes its own in commit(), so
-/// that nobody ever finds half a result there; a run that fails leaves nothing. Standard output, pipes and
-/// devices are written as they are.
+/// that nobody ever finds half a result there; a run that fails leaves nothing. Standard output, under any name,
+/// pipes and devices are written as they are.
 class Output {
  public:
   enum class Replace { yes, no };
-  /// Empty path or "-": standard output. `mode` is the new file's, before the umask.
+  /// Empty path or "-": standard output. `mode` is the new file's, before the umask, or before the mode of the file
+  /// that it replaces.
   explicit Output(const std::string& path, unsigned mode = 0666, Replace replace = Replace::yes);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;

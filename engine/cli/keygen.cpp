@@ -1,5 +1,6 @@
 // megaseal keygen and megaseal pub.
 #include <sodium.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -11,6 +12,7 @@
 #include "engine/cli/identities.hpp"
 #include "engine/cli/interrupt.hpp"
 #include "engine/cli/json_text.hpp"
+#include "engine/cli/roles.hpp"
 #include "engine/cli/session.hpp"
 #include "engine/cli/verbs.hpp"
 
@@ -78,7 +80,11 @@ void check_outputs_differ(const Options& options) {
     const auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error);
     return error ? std::filesystem::path(path) : whole;
   };
-  if (place(options.output) == place(options.directory)) {
+  // /dev/stdout is a place of its own, and yet may be the file that standard output goes to.
+  const auto secrets = file_status(options.output.empty() ? "-" : options.output, STDOUT_FILENO);
+  const auto directory = file_status(options.directory, STDOUT_FILENO);
+  const bool one_file = secrets && directory && S_ISREG(secrets->st_mode) && same_file(*secrets, *directory);
+  if (one_file || place(options.output) == place(options.directory)) {
     fail_usage("-o and --directory are both {}",
                options.directory == "-" ? "standard output" : options.directory);
   }
@@ -112,6 +118,7 @@ void generate_named(Output& secrets, const Options& options) {
 
 Exit run_keygen(const Options& options) {
   if (!options.names.empty()) check_outputs_differ(options);
+  check_outputs(options);
   Output out(options.output, kSecretMode, options.force ? Output::Replace::yes : Output::Replace::no);
   if (!options.names.empty()) {
     generate_named(out, options);

@@ -203,6 +203,7 @@ void check_stream_options(const Options& options) {
   if (options.framing != Framing::ndjson && (!options.directory.empty() || options.skip_foreign)) {
     fail_usage("--directory and --skip-foreign go by \"to\", which only --framing ndjson has");
   }
+  if (options.rejects == "-") fail_usage("--rejects takes a file");
   check_standard_input(options);
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "engine/cli/json_text.hpp"
+#include "engine/cli/roles.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -31,34 +32,24 @@ void append_record(std::string& out, const Frame& frame, Framing framing) {
   }
 }
 
-bool same_file(const struct stat& status, int standard_stream, const std::string& path) {
-  struct stat other {};
-  const bool known = path == "-" ? ::fstat(standard_stream, &other) == 0 : ::stat(path.c_str(), &other) == 0;
-  return known && other.st_dev == status.st_dev && other.st_ino == status.st_ino;
-}
-
 // Which other role the file of --rejects has, or "". It would be emptied, or the two would be mixed.
-std::string other_role(const struct stat& status, const Options& options,
-                       const std::vector<std::string>& inputs) {
+std::string other_role(const struct stat& status, const Options& options) {
   if (S_ISCHR(status.st_mode)) return "";  // /dev/null, a terminal
-  if (same_file(status, STDOUT_FILENO, options.output.empty() ? "-" : options.output)) return "the output";
-  const std::vector<std::string> singles{options.directory, options.psk_file};
-  for (const auto* paths : {&inputs, &options.identities, &options.recipient_files, &singles}) {
-    for (const std::string& path : *paths) {
-      if (!path.empty() && same_file(status, STDIN_FILENO, path))
-        return path == "-" ? "standard input" : "the input " + path;
-    }
-  }
-  return "";
+  const auto output = file_status(options.output.empty() ? "-" : options.output, STDOUT_FILENO);
+  if (output && same_file(status, *output)) return "the output";
+  // What was told there before would be gone. A pipe for both loses nothing.
+  const auto messages = file_status("-", STDERR_FILENO);
+  if (S_ISREG(status.st_mode) && messages && same_file(status, *messages)) return "standard error";
+  return input_role(status, options);
 }
 
-Fd open_rejects(const Options& options, const std::vector<std::string>& inputs) {
+Fd open_rejects(const Options& options) {
   const std::string& path = options.rejects;
   struct stat status {};
   const bool existed = ::stat(path.c_str(), &status) == 0;
   Fd fd = open_private(path);
   if (::fstat(fd.get(), &status) != 0) fail_errno("create", path);
-  const std::string role = other_role(status, options, inputs);
+  const std::string role = other_role(status, options);
   if (!role.empty()) {
     if (!existed) ::unlink(path.c_str());  // -o and --rejects name the same new file
     fail_usage("--rejects {} is also {}", path, role);
@@ -77,7 +68,7 @@ Rejects::Rejects(const Options& options, const std::vector<std::string>& inputs)
   if (path_.empty()) return;
   // Written as it comes, not when whole: if the run ends early, what was rejected until then must not be
   // lost.
-  fd_ = open_rejects(options, inputs);
+  fd_ = open_rejects(options);
 }
 
 void Rejects::add(const std::vector<Reject>& rejects) {

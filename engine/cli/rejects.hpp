@@ -26,7 +26,7 @@ struct Reject {
 class Rejects {
  public:
   /// Creates or empties the file of --rejects. Only the user may read it: it holds what was to be sealed. Throws
-  /// Failure (usage) where it is also read or is the output.
+  /// Failure (usage) where it is also read, is the output or the file of standard error.
   Rejects(const Options& options, const std::vector<std::string>& inputs);
 
   /// Tells and keeps the rejects of one block.

@@ -1,11 +1,10 @@
 #include "engine/cli/stream.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 
 #include "engine/cli/interrupt.hpp"
+#include "engine/cli/roles.hpp"
 #include "engine/cli/session.hpp"
 
 namespace megaseal::cli {
@@ -53,10 +52,14 @@ class StreamWorker : public Ordered::Worker {
 
 namespace {
 
+const Options& check_roles(const Options& options) {
+  check_outputs(options);
+  return options;
+}
+
 // Binary would put a terminal into some unreadable mode.
-const Options& check_terminal(const Options& options) {
-  const bool standard = options.output.empty() || options.output == "-";
-  if (options.framing == Framing::len32 && standard && ::isatty(STDOUT_FILENO) == 1) {
+const Options& check_terminal(const Options& options, const Output& output) {
+  if (options.framing == Framing::len32 && output.on_terminal()) {
     fail_usage("--framing len32 is binary and does not go to a terminal; use -o FILE or a pipe");
   }
   return options;
@@ -65,11 +68,11 @@ const Options& check_terminal(const Options& options) {
 }  // namespace
 
 Stream::Stream(const Options& options, FrameReader::Blanks blanks, size_t block_len, uint64_t max_record)
-    : options_(check_terminal(options)),
+    : options_(check_roles(options)),
       block_len_(block_len),
       reader_(options.inputs, options.framing, blanks, block_len, max_record),
       output_(options.output),
-      rejects_(options, reader_.inputs()),
+      rejects_(check_terminal(options, output_), reader_.inputs()),
       progress_(options, reader_.total_bytes()) {}
 
 void Stream::write(Outcome& outcome) {

@@ -113,6 +113,26 @@ test_keygen_for_names_needs_two_outputs() {
   [[ ! -e both ]] || fail "written"
   expect 2 "$megaseal" keygen --names names --directory -
   empty out
+  expect 2 "$megaseal" keygen --force --names names --directory - -o /dev/stdout
+  contains err "-o and --directory are both standard output"
+  empty out
+}
+test_keygen_writes_over_no_names() {
+  printf 'alice\n' >names
+  ln -s names soft
+  local force file
+  for force in "" --force; do
+    for file in names soft; do
+      expect 2 "$megaseal" keygen $force --names names --directory dir.ndjson -o $file
+      contains err "-o $file is also the input names"
+      expect 2 "$megaseal" keygen $force --names names --directory $file -o keys.pem
+      contains err "--directory $file is also the input names"
+      expect 2 "$megaseal" keygen $force --names - --directory $file -o keys.pem <names
+      contains err "--directory $file is also standard input"
+    done
+  done
+  same "$(cat names)" alice
+  same "$(ls)" "$(printf 'err\nnames\nout\nsoft')"
 }
 test_a_bare_carriage_return_starts_no_key() {
   key a
@@ -382,6 +402,40 @@ test_output_appears_only_when_whole() {
   same $? 1
   contains err "No space left"
 }
+test_an_output_that_replaces_a_file_opens_it_to_nobody() {
+  key a
+  local old new
+  for old in 600 640 660 666 444 755; do
+    new=$(printf '%o' $((8#$old & 8#666)))
+    printf 'before' >sealed
+    chmod $old sealed
+    expect 0 "$megaseal" seal -r "$(public a)" -o sealed <<<'{"msg":"x"}'
+    same "$(stat -c %a sealed)" "$new"
+    same "$(lines sealed)" 1
+  done
+  expect 0 "$megaseal" seal -r "$(public a)" -o new </dev/null
+  same "$(stat -c %a new)" 644
+  chmod 400 a.pem
+  expect 0 "$megaseal" keygen --force -o a.pem
+  same "$(stat -c %a a.pem)" 400
+  chmod 666 a.pem
+  expect 0 "$megaseal" keygen --force -o a.pem
+  same "$(stat -c %a a.pem)" 600
+}
+test_standard_output_by_another_name() {
+  key a
+  records() { printf '{"msg":"%s"}\n' "$1"; }
+  local name
+  for name in /dev/stdout log; do
+    printf 'there before\n' >log
+    ln -f log other
+    (records 1 | "$megaseal" seal -r "$(public a)" -o $name && records 2 | "$megaseal" seal -r "$(public a)") >>log ||
+      fail "seal"
+    cmp -s log other || fail "$name is another file"
+    same "$(lines log)" 3
+    same "$(head -n 1 log)" "there before"
+  done
+}
 test_records_that_trickle_are_not_held_back() {
   key a
   mkfifo pipe
@@ -506,8 +560,61 @@ test_rejects_is_a_file_of_its_own() {
   expect 2 "$megaseal" seal -r "$(public a)" --rejects out in
   expect 2 "$megaseal" seal -r "$(public a)" --rejects /dev/stdout in
   same "$(cat old)" before
+  printf 'told before\n' >told
+  "$megaseal" seal -r "$(public a)" --rejects told in 2>>told >out
+  same $? 2
+  same "$(cat told)" "told before
+megaseal: --rejects told is also standard error"
+  expect 2 "$megaseal" seal -r "$(public a)" --rejects - in
+  contains err "--rejects takes a file"
+  [[ ! -e - ]] || fail "a file of the name -"
+  # Nothing is lost in a pipe.
+  "$megaseal" seal -q -r "$(public a)" --rejects /dev/stderr in 2>&1 >out | cat >told
+  same "$(cat told)" '{"line":1,"reason":"not a JSON object","record":"bad"}'
   # A device may be shared.
   "$megaseal" seal -r "$(public a)" --rejects /dev/null </dev/null >/dev/null || fail "/dev/null"
+}
+test_the_output_is_a_file_of_its_own() {
+  key a
+  printf '{"msg":"x"}\n' >in
+  head -c 32 /dev/urandom >psk
+  printf '{"name":"alice","key":"%s"}\n' "$(public a)" >dir
+  chmod 600 psk
+  ln in hard
+  ln -s in soft
+  md5sum in a.pem a.pub psk dir >sums
+  local file
+  for file in in ./in hard soft; do
+    expect 2 "$megaseal" seal -r "$(public a)" -o $file --rejects rejects /dev/null in
+    contains err "-o $file is also the input in"
+    expect 2 "$megaseal" seal -r "$(public a)" -o $file <in
+    contains err "-o $file is also standard input"
+    expect 2 "$megaseal" open -i a.pem -o $file - <in
+    contains err "-o $file is also standard input"
+  done
+  [[ ! -e rejects ]] || fail "rejects"
+  expect 2 "$megaseal" open -i a.pem -o a.pem in
+  contains err "-o a.pem is also the input a.pem"
+  expect 2 "$megaseal" open -i - -o a.pem in <a.pem
+  expect 2 "$megaseal" seal -R a.pub -o a.pub in
+  expect 2 "$megaseal" seal --directory dir -o dir in
+  expect 2 "$megaseal" open -i a.pem --directory dir -o dir in
+  expect 2 "$megaseal" seal -R a.pub --psk-file psk --psk-id x -o psk in
+  expect 2 "$megaseal" open -i a.pem --psk-file psk --psk-id x -o psk in
+  # Standard output is asked for its name as well.
+  "$megaseal" seal -R a.pub in 2>err >>in
+  same $? 2
+  contains err "the output is also the input in"
+  "$megaseal" open -i a.pem 2>err <in >>in
+  same $? 2
+  contains err "the output is also standard input"
+  "$megaseal" open -i a.pem -o /dev/stdout in 2>err >>a.pem
+  same $? 2
+  contains err "-o /dev/stdout is also the input a.pem"
+  md5sum --status -c sums || fail "written to: $(md5sum -c sums 2>&1 | grep FAILED)"
+  # Devices may have both roles.
+  "$megaseal" seal -R a.pub -o /dev/null </dev/null || fail "/dev/null"
+  "$megaseal" seal -R a.pub </dev/null >/dev/null || fail "/dev/null"
 }
 test_an_existing_file_of_rejects_becomes_private() {
   key a

@@ -169,6 +169,11 @@ test_binary_does_not_go_to_a_terminal() {
   on_terminal "$megaseal" seal --framing len32 -r "$(public a)" in
   same $? 2
   contains out "does not go to a terminal"
+  printf 'of the last run\n' >rejects
+  on_terminal "$megaseal" seal --framing len32 -r "$(public a)" -o /dev/tty --rejects rejects in
+  same $? 2
+  contains out "does not go to a terminal"
+  same "$(cat rejects)" "of the last run"
   on_terminal "$megaseal" seal --framing len32 -r "$(public a)" -o sealed in
   same $? 0
   on_terminal "$megaseal" open --framing len32 -i a.pem sealed
