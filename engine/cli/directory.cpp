@@ -1,6 +1,7 @@
 #include "engine/cli/directory.hpp"
 
 #include <functional>
+#include <new>
 
 #include <simdjson.h>
 
@@ -21,7 +22,9 @@ std::string parse_entry(std::string_view& out_name, PublicKey& out_key, simdjson
   simdjson::ondemand::object object;
   const simdjson::padded_string_view text(line.bytes.data(), line.bytes.size(),
                                           line.bytes.size() + FrameBlock::kPadding);
-  if (parser.iterate(text).get(document) || document.get_object().get(object)) return kShape;
+  const auto error = parser.iterate(text).get(document);
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+  if (error || document.get_object().get(object)) return kShape;
   std::string_view key_text;
   bool has_name = false;
   bool has_key = false;

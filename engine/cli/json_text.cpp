@@ -6,25 +6,40 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <new>
 
 #include "engine/cli/base64.hpp"
 
 namespace megaseal::cli {
 namespace {
 
+// The first byte of U+0080 to U+00BF in UTF-8. Those below U+00A0 are the control characters of Latin-1.
+constexpr uint8_t kLatin1 = 0xc2;
+
 // Of eight bytes, in the order of a little-endian word: which can't stand in a JSON string as they are (control characters,
-// quotes and backslashes), by each one's highest bit. A borrow may only mark bytes behind a true one, and the first is
-// what is asked for.
+// quotes and backslashes), by each one's highest bit. A control character of Latin-1 is marked where it begins, and so is
+// whatever begins like one in the last byte. A borrow may only mark bytes behind a true one, and the first is what is
+// asked for.
 uint64_t to_be_escaped(uint64_t bytes) {
   constexpr uint64_t kOnes = 0x0101010101010101;
   constexpr uint64_t kHighs = 0x8080808080808080;
-  const auto below = [](uint64_t b, uint64_t limit) { return (b - limit * kOnes) & ~b & kHighs; };
-  return below(bytes, 0x20) | below(bytes ^ ('"' * kOnes), 1) | below(bytes ^ ('\\' * kOnes), 1);
+  const auto equal = [&](uint64_t other) { return (bytes ^ (other * kOnes)) - kOnes; };
+  const uint64_t ascii = (bytes - 0x20 * kOnes) | equal('"') | equal('\\') | equal(0x7f);
+  // The second byte has 0x20 from U+00A0 on.
+  const uint64_t latin1 = equal(kLatin1) & ~(bytes >> 6);
+  return ((ascii & ~bytes) | (latin1 & bytes)) & kHighs;
 }
 
-bool must_escape(char c) { return static_cast<uint8_t>(c) < 0x20 || c == '"' || c == '\\'; }
+bool must_escape(char c) { return static_cast<uint8_t>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f; }
 
-// Writes the escape of a byte, at most six, and returns its end.
+bool is_latin1(char c) { return static_cast<uint8_t>(c) == kLatin1; }
+
+// Whether a control character of Latin-1 begins here.
+bool is_latin1_control(const char* in, const char* end) {
+  return end - in >= 2 && is_latin1(in[0]) && static_cast<uint8_t>(in[1]) < 0xa0;
+}
+
+// Writes the escape of a character below U+0100, at most six bytes, and returns its end.
 char* escape(char* out, char c) {
   constexpr std::string_view kNamed =
       "\"\"\\\\\bb\ff\nn\rr\tt";  // byte, then the letter behind the backslash
@@ -54,7 +69,9 @@ bool is_printable(std::string_view text) {
 
 bool is_json(std::string_view text) {
   simdjson::dom::parser parser;
-  return parser.parse(text.data(), text.size()).error() == simdjson::SUCCESS;
+  const auto error = parser.parse(text.data(), text.size()).error();
+  if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+  return error == simdjson::SUCCESS;
 }
 
 void append_json_string(std::string& out, std::string_view text) {
@@ -78,12 +95,38 @@ void append_json_string(std::string& out, std::string_view text) {
         break;
       }
     }
-    for (; in != end && end - in < 8 && !must_escape(*in); ++in) *to++ = *in;
-    if (in != end && must_escape(*in)) to = escape(to, *in++);
+    for (; in != end && end - in < 8 && !must_escape(*in) && !is_latin1(*in); ++in) *to++ = *in;
+    if (in != end && must_escape(*in)) {
+      to = escape(to, *in++);
+    } else if (is_latin1_control(in, end)) {  // its code point is its second byte
+      to = escape(to, in[1]);
+      in += 2;
+    } else if (in != end && is_latin1(*in)) {
+      *to++ = *in++;
+    }
     at = size_t(to - out.data());
   }
   out[at++] = '"';
   out.resize(at);
+}
+
+void append_json_token(std::string& out, std::string_view token) {
+  const auto has = [&](int c) { return std::memchr(token.data(), c, token.size()) != nullptr; };
+  if (!has(0x7f) && !has(kLatin1)) {  // nearly always
+    out += token;
+    return;
+  }
+  const char* const end = token.data() + token.size();
+  for (const char* in = token.data(); in != end; ++in) {
+    const bool latin1 = is_latin1_control(in, end);
+    if (*in == 0x7f || latin1) {
+      in += latin1;
+      char escaped[6];
+      out.append(escaped, escape(escaped, *in));
+    } else {
+      out += *in;
+    }
+  }
 }
 
 void append_base64(std::string& out, std::string_view bytes) {

@@ -170,8 +170,8 @@ class Opener : public BlockWorker {
 
 Exit open_stream(const Options& options, const Cipher& cipher, size_t block_len, std::string_view backend) {
   const Identities identities(options);
-  // What seal takes under one limit, open takes under the same: room for what sealing, padding, base64 and the name
-  // of the recipient add.
+  // What seal takes under one limit, open takes under the same: room for what sealing, padding, base64, the name of the
+  // recipient and some hundred escapes add.
   constexpr uint64_t kMaxAdded = 4096;
   const uint64_t max_sealed = (options.max_record + options.pad) / 3 * 4 + kMaxAdded;
   Stream stream(options, FrameReader::Blanks::left_out, block_len, max_sealed);

@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include <cstring>
+#include <new>
 
 #include "engine/cli/base64.hpp"
 #include "engine/cli/json_text.hpp"
@@ -177,7 +178,10 @@ std::string RecordParser::State::parse_json(Record& out, const Frame& frame) {
   simdjson::ondemand::document document;
   const simdjson::padded_string_view text(frame.bytes.data(), frame.bytes.size(),
                                           frame.bytes.size() + FrameBlock::kPadding);
-  if (parser.iterate(text).get(document)) return "not JSON";
+  if (const auto error = parser.iterate(text).get(document)) {
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
+    return "not JSON";
+  }
   simdjson::ondemand::object object;
   if (const auto error = document.get_object().get(object)) {
     return error == simdjson::INCORRECT_TYPE ? "not a JSON object" : "not JSON";
@@ -211,7 +215,7 @@ void append_carried(std::string& out, const Record& record) {
   const auto field = [&](std::string_view name, std::string_view raw) {
     if (raw.empty()) return;
     out += name;
-    out += raw;
+    append_json_token(out, raw);
     out += ',';
   };
   field("\"to\":", record.to_raw);

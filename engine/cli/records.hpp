@@ -13,8 +13,8 @@ namespace megaseal::cli {
 /// One record. Every view lies in its block or in the parser's arena, and lives as long as that block.
 struct Record {
   const Frame* frame = nullptr;
-  // As they stand in the input, quotes and escapes included: carried to the output untouched. Empty: absent, as
-  // always where the framing is not NDJSON.
+  // As they stand in the input, quotes and escapes included: carried to the output, with no more than control
+  // characters escaped. Empty: absent, as always where the framing is not NDJSON.
   std::string_view to_raw;
   std::string_view id_raw;
   std::string_view aad_raw;

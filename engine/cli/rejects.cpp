@@ -12,8 +12,16 @@ namespace {
 // A million bad records make no more noise than these.
 constexpr uint64_t kMaxTold = 10;
 
+// A string; or, when it is not even text, base64 in {"b64": …}.
+void append_text(std::string& out, std::string_view text) {
+  if (is_utf8(text)) return append_json_string(out, text);
+  out += "{\"b64\":\"";
+  append_base64(out, text);
+  out += "\"}";
+}
+
 // The record as a JSON value: itself where it is a record of NDJSON, so that jq and a second run can take it as
-// it is; else its text in a string; else, when it is not even text, base64 in {"b64": …}.
+// it is; else its text.
 void append_record(std::string& out, const Frame& frame, Framing framing) {
   if (frame.fault == Frame::Fault::too_long) {
     out += "null";
@@ -22,13 +30,9 @@ void append_record(std::string& out, const Frame& frame, Framing framing) {
   std::string_view text = frame.bytes;
   if (framing == Framing::ndjson && text.ends_with('\r')) text.remove_suffix(1);
   if (framing == Framing::ndjson && is_json(text)) {
-    out += text;
-  } else if (is_utf8(text)) {
-    append_json_string(out, text);
+    append_json_token(out, text);
   } else {
-    out += "{\"b64\":\"";
-    append_base64(out, text);
-    out += "\"}";
+    append_text(out, text);
   }
 }
 
@@ -96,7 +100,7 @@ void Rejects::keep(const Reject& reject) {
   buffer_ += '{';
   if (inputs_.size() > 1) {
     buffer_ += "\"file\":";
-    append_json_string(buffer_, display_name(inputs_[frame.input]));
+    append_text(buffer_, display_name(inputs_[frame.input]));
     buffer_ += ',';
   }
   fmt::format_to(std::back_inserter(buffer_), "\"line\":{},\"reason\":", frame.number);

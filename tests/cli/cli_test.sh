@@ -219,6 +219,23 @@ test_round_trip() {
   same "$(seal_open '{"msg":"\u0000\u001f\"\\\/\b\f\n\r\tü\u00fc😀\ud83d\ude00"}')" \
     '{"msg":"\u0000\u001f\"\\/\b\f\n\r\tüü😀😀"}'
 }
+test_ndjson_escapes_control_characters() {
+  key a
+  # Those that JSON would let stand: DEL, and U+0080 to U+009F, one of which does what ESC [ does. None of their neighbours.
+  local raw=$'\x7f \xc2\x80 \xc2\x9b31m \xc2\x9f' others=$'~ \xc2\xa0 \xc2\xbf \xc3\x80 \xc3\x9f \xe2\x82\x80'
+  local escaped='\u007f \u0080 \u009b31m \u009f'
+  same "$(seal_open "{\"msg\":\"$raw$others\"}")" "{\"msg\":\"$escaped$others\"}"
+  same "$(seal_open "{\"id\":\"$others$raw\",\"aad\":\"\\n$raw\",\"msg\":\"m\"}")" \
+    "{\"id\":\"$others$escaped\",\"aad\":\"\\n$escaped\",\"msg\":\"m\"}"
+  contains sealed "\"aad\":\"\\n$escaped\""
+  printf '{"name":"%s","key":"%s"}\n' "$raw" "$(public a)" >dir
+  expect 0 "$megaseal" seal --directory dir <<<"{\"to\":\"$raw\",\"msg\":\"m\"}"
+  cp out sealed
+  expect 0 "$megaseal" open -i a.pem --directory dir sealed
+  same "$(cat out)" "{\"to\":\"$escaped\",\"msg\":\"m\"}"
+  expect 3 "$megaseal" seal --rejects rejects <<<"{\"id\":\"$raw\",\"msg\":\"m\"}"
+  contains rejects "\"record\":{\"id\":\"$escaped\",\"msg\":\"m\"}"
+}
 test_round_trip_of_bytes() {
   key a
   same "$(seal_open '{"msg_b64":"AP+A"}')" '{"msg_b64":"AP+A"}'
@@ -532,6 +549,14 @@ test_rejects_can_be_done_again() {
   empty out
   expect 0 "$megaseal" seal -r "$(public a)" --rejects rejects /dev/null
   empty rejects
+}
+test_rejects_name_every_input() {
+  key a
+  local name
+  name=$(printf 'caf\xe9')
+  printf 'bad\n' >"$name"
+  expect 3 "$megaseal" seal -r "$(public a)" --rejects rejects /dev/null "$name"
+  same "$(cat rejects)" '{"file":{"b64":"Y2Fm6Q=="},"line":1,"reason":"not a JSON object","record":"bad"}'
 }
 test_rejects_is_a_file_of_its_own() {
   key a

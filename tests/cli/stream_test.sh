@@ -357,6 +357,29 @@ test_memory_stays_flat_with_tiny_records() {
   wait $sealer
   ((memory > 1000 && memory < 64 * 1024)) || fail "peak $memory kB"
 }
+test_out_of_memory_is_no_reject() {
+  key a
+  local text limit failed=0
+  text=$(head -c 15728640 /dev/zero | tr '\0' x)
+  printf '{"msg":"%s"}\n' "$text" >good
+  printf '{"extra":1,"msg":"%s"}\n' "$text" >bad
+  # Where memory runs out depends on the limit: in the JSON parser, too.
+  for limit in {100000..300000..10000}; do
+    (ulimit -v $limit && exec "$megaseal" seal --threads 1 --backend scalar -r "$(public a)" good) >out 2>err
+    case $? in
+      0) ;;
+      1) contains err "out of memory" && ((++failed)) ;;
+      *) fail "exit $? with $limit kB" ;;
+    esac
+    (ulimit -v $limit && exec "$megaseal" seal --threads 1 --backend scalar --rejects rejects bad) >out 2>err
+    case $? in
+      3) [[ $(head -c 60 rejects) == *'"record":{"extra":1'* ]] || fail "not the record itself, with $limit kB" ;;
+      1) contains err "out of memory" && ((++failed)) ;;
+      *) fail "exit $? with $limit kB" ;;
+    esac
+  done
+  ((failed > 0)) || fail "no limit was low enough"
+}
 test_ten_gigabytes_in_flat_memory() {
   [[ ${MEGASEAL_TEST_LONG:-} ]] || skip "MEGASEAL_TEST_LONG is not set"
   key a

@@ -24,15 +24,41 @@ TEST(JsonText, EveryByteAtEveryPlace) {
         text[at] = static_cast<char>(c);
         const std::string json = json_string(text);
         ASSERT_EQ(nlohmann::json::parse(json).get<std::string>(), text) << json;
-        const bool escaped = c < 0x20 || c == '"' || c == '\\';
+        const bool escaped = c < 0x20 || c == '"' || c == '\\' || c == 0x7f;
         ASSERT_EQ(json.size() == len + 2, !escaped) << json;
       }
+}
+
+// Likewise those of Latin-1's upper half, of which the control characters are escaped.
+TEST(JsonText, ControlCharactersOfLatin1AtEveryPlace) {
+  for (size_t len = 2; len <= 40; ++len)
+    for (size_t at = 0; at + 2 <= len; ++at)
+      for (int c = 0x80; c < 0xc0; ++c) {
+        std::string text(len, 'x');
+        text[at] = '\xc2';
+        text[at + 1] = static_cast<char>(c);
+        const std::string json = json_string(text);
+        ASSERT_EQ(nlohmann::json::parse(json).get<std::string>(), text) << json;
+        ASSERT_EQ(json.size(), len + 2 + (c < 0xa0 ? 4 : 0)) << json;
+        std::string token = "before";
+        append_json_token(token, '"' + text + '"');
+        ASSERT_EQ(token, "before" + json);
+      }
+}
+
+TEST(JsonText, TokensStayAsTheyAre) {
+  for (const char* token : {"1e5", "null", R"("\u0041\/\n")", R"("ü°名😀")"}) {
+    std::string out;
+    append_json_token(out, token);
+    EXPECT_EQ(out, token);
+  }
 }
 
 TEST(JsonText, EscapesInARow) {
   EXPECT_EQ(json_string(""), R"("")");
   EXPECT_EQ(json_string("\"\\\b\f\n\r\t\x01\x1f/ü"), R"("\"\\\b\f\n\r\t\u0001\u001f/ü")");
   EXPECT_EQ(json_string(std::string(20, '\0')).size(), 2 + 20 * 6);
+  EXPECT_EQ(json_string(std::string(20, '\x7f')).size(), 2 + 20 * 6);
   EXPECT_EQ(json_string("abcdefg\"abcdefg\\abcdefg\n"), R"("abcdefg\"abcdefg\\abcdefg\n")");
 }
 
