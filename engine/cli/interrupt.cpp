@@ -18,7 +18,9 @@ static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may touch
 
 void leave_word(int signal) {
   const int saved = errno;
-  signal_caught = signal;
+  int none = 0;
+  // A second one, of another kind: its action is the default one again, and is taken when the handler returns.
+  if (!signal_caught.compare_exchange_strong(none, signal)) ::raise(signal);
   stop_reading();
   errno = saved;
 }
@@ -36,6 +38,7 @@ void catch_signals() {
     ::sigaction(signal, &action, nullptr);
   }
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 int caught_signal() { return signal_caught; }

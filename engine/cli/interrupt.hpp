@@ -5,8 +5,9 @@
 
 namespace megaseal::cli {
 
-/// From here on SIGINT, SIGTERM and SIGHUP only leave word, once: a second one ends the process on the spot.
-/// Signals that are ignored stay so (nohup). SIGPIPE is ignored: writing to a closed pipe throws ClosedPipe.
+/// From here on SIGINT, SIGTERM and SIGHUP only leave word, once: a second one, of any kind, ends the process on the
+/// spot. Signals that are ignored stay so (nohup). SIGPIPE is ignored: writing to a closed pipe throws ClosedPipe. So is
+/// SIGXFSZ: writing beyond the limit on file sizes fails as on a full disk.
 void catch_signals();
 
 /// The signal that came, or 0.

@@ -542,6 +542,29 @@ test_a_second_signal_ends_at_once() {
   wait $pid
   same $? 130
 }
+test_a_second_signal_of_another_kind_ends_at_once() {
+  key a
+  records 100000 >in
+  local first second code pid
+  while read -r first second code; do
+    rm -f full && mkfifo full
+    exec 8<>full
+    with_default_signals "$megaseal" seal -r "$(public a)" in >full 2>err &
+    pid=$!
+    head -c 1 <&8 >/dev/null
+    kill -"$first" $pid
+    sleep 0.3
+    kill -0 $pid || fail "records that were read are not written"
+    kill -"$second" $pid
+    for _ in $(seq 50); do
+      kill -0 $pid 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL $pid 2>/dev/null && fail "goes on in spite of $first and $second"
+    wait $pid
+    same "$first $second $?" "$first $second $code"
+  done <<<$'INT TERM 143\nTERM HUP 129\nHUP INT 130'
+}
 test_interrupted_while_a_directory_loads() {
   mkfifo dir
   with_default_signals "$megaseal" seal --directory dir 2>err >out </dev/null &
@@ -625,7 +648,7 @@ test_full_disk_leaves_whole_records() {
   records 60000 >in
   # A limit on the size of files fails in the middle of a write, as a full disk does.
   local kilobytes=8000
-  limited() { (ulimit -f $kilobytes && exec env --ignore-signal=XFSZ "$@"); }
+  limited() { (ulimit -f $kilobytes && exec env --default-signal=XFSZ "$@"); }
   limited "$megaseal" seal -r "$(public a)" in >sealed 2>err
   same $? 1
   contains err "cannot write standard output: File too large"
