@@ -1,4 +1,5 @@
 // megaseal keygen and megaseal pub.
+#include <fcntl.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -50,6 +51,7 @@ SecretKey generate() {
 // All of them, before the first key is made: one bad name, and nothing is written.
 std::vector<std::string> read_names(const std::string& path) {
   constexpr size_t kBlockLen = 64 << 10;
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   FrameReader reader({path}, Framing::lines, FrameReader::Blanks::left_out, kBlockLen, kBlockLen);
   FrameBlock block;
   std::vector<std::string> names;
@@ -60,7 +62,7 @@ std::vector<std::string> read_names(const std::string& path) {
           line.bytes.ends_with('\r') ? line.bytes.substr(0, line.bytes.size() - 1) : line.bytes;
       // A name stands in a comment line of the PEM file, where a line end would let it add keys of its own.
       if (line.fault != Frame::Fault::none || looks_like_key(name) || !is_printable(name) ||
-          name.find('\t') != name.npos) {
+          name.find('\t') != name.npos || name.starts_with(kByteOrderMark)) {
         fail("{}: line {}: not a name", display_name(path), line.number);
       }
       if (!known.emplace(name).second) {
@@ -69,6 +71,7 @@ std::vector<std::string> read_names(const std::string& path) {
       names.emplace_back(name);
     }
   }
+  if (names.empty()) fail("no names in {}", display_name(path));
   return names;
 }
 
@@ -114,11 +117,23 @@ void generate_named(Output& secrets, const Options& options) {
   directory.commit();
 }
 
+// Keys take no backend; but one that is asked for is never passed over in silence.
+void check_backend(const Options& options) {
+  if (!options.backend.empty()) make_engine(options.backend, 1);
+}
+
+// A key that nobody can be told is of no use. Who closed standard error doesn't want to be told.
+void tell_public_key(const megaseal_secret_key* key) {
+  if ((::fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY) return;
+  write_lines(STDERR_FILENO, public_key_text(key) + "\n", "standard error");
+}
+
 }  // namespace
 
 Exit run_keygen(const Options& options) {
   if (!options.names.empty()) check_outputs_differ(options);
   check_outputs(options);
+  check_backend(options);
   Output out(options.output, kSecretMode, options.force ? Output::Replace::yes : Output::Replace::no);
   if (!options.names.empty()) {
     generate_named(out, options);
@@ -129,11 +144,12 @@ Exit run_keygen(const Options& options) {
   out.commit();
   // Last, and bare: whoever sees it can count on the secret key being safe, and `2> key.pub` makes a file for
   // -R.
-  tell("{}", public_key_text(key.get()));
+  tell_public_key(key.get());
   return Exit::done;
 }
 
 Exit run_pub(const Options& options) {
+  check_backend(options);
   std::vector<SecretKey> keys;
   if (options.inputs.empty()) load_secret_keys(keys, "-", false);
   for (const std::string& path : options.inputs) load_secret_keys(keys, path, !options.quiet);

@@ -34,11 +34,28 @@ class OneScreen : public CLI::Formatter {
   }
 };
 
+// What an option may be given as, beyond what CLI11 looks at. The empty description keeps it out of the help.
+const CLI::Validator not_empty(
+    [](const std::string& text) { return text.empty() ? std::string("must not be empty") : std::string(); },
+    "");
+
+// CLI11 would read 010 as octal.
+const CLI::Validator decimal(
+    [](const std::string& text) {
+      const auto is_digit = [&](size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+      const bool octal = text.starts_with('0') && is_digit(1);
+      const bool begins = is_digit(0) || text.starts_with('.');
+      if (begins && !octal && text.find_first_not_of("0123456789.e+-") == text.npos) return std::string();
+      return text + " is not a decimal number without leading zeros";
+    },
+    "");
+
 // Understood before the verb as well as after it, so that `megaseal --backend scalar info` and
 // `megaseal info --backend scalar` are the same.
 void add_engine_options(CLI::App& app, Options& options) {
   app.add_option("--threads", options.threads, "Threads to use; 0, the default: one per CPU")
       ->type_name("N")
+      ->check(decimal)
       ->check(CLI::Range(0U, 1024U).description(""));
   app.add_option("--backend", options.backend, "Use this backend; also MEGASEAL_BACKEND")->type_name("NAME");
 }
@@ -79,9 +96,11 @@ void add_stream_options(CLI::App& verb, Options& options, const char* pad_help) 
   };
   verb.add_option("INPUT", options.inputs, "Files of records; - or none: standard input")->type_name("FILE");
   verb.add_option("-o,--output", options.output, "Write here, once whole, instead of to stdout")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty);
   verb.add_option("--rejects", options.rejects, "Keep records that failed here, with the reason")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty);
   verb.add_option_function<std::string>("--format", choose(formats, options.format, "--format"),
                                         "hpke (default), sealedbox, sealedbox-salsa")
       ->type_name("FORMAT");
@@ -90,13 +109,18 @@ void add_stream_options(CLI::App& verb, Options& options, const char* pad_help) 
       ->type_name("FRAMING");
   verb.add_option("--info", options.info, "HPKE info that both sides give")->type_name("TEXT");
   verb.add_option("--psk-file", options.psk_file, "HPKE pre-shared key: 32 raw bytes or more")
-      ->type_name("FILE");
-  verb.add_option("--psk-id", options.psk_id, "Its name; goes with --psk-file")->type_name("TEXT");
+      ->type_name("FILE")
+      ->check(not_empty);
+  verb.add_option("--psk-id", options.psk_id, "Its name; goes with --psk-file")
+      ->type_name("TEXT")
+      ->check(not_empty);
   verb.add_option("--pad", options.pad, pad_help)
       ->type_name("N")
+      ->check(decimal)
       ->check(CLI::Range(uint64_t{1}, kMaxPad).description(""));
   verb.add_option("--max-record", options.max_record, "Reject longer records (default 16 MiB)")
       ->type_name("BYTES")
+      ->check(decimal)
       ->check(CLI::Range(uint64_t{1024}, uint64_t{1} << 30).description(""));
   add_engine_options(verb, options);
   add_quiet(verb, options);
@@ -106,12 +130,15 @@ void add_stream_options(CLI::App& verb, Options& options, const char* pad_help) 
 void add_keygen(CLI::App& app, Options& options) {
   CLI::App& keygen = *app.add_subcommand("keygen", "Make a secret key; its public key goes to stderr");
   keygen.add_option("-o,--output", options.output, "Write here, mode 0600, instead of to stdout")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->check(not_empty);
   keygen.add_flag("-f,--force", options.force, "Overwrite the file");
   auto* names = keygen.add_option("--names", options.names, "A key for each name in this file, one a line")
-                    ->type_name("FILE");
+                    ->type_name("FILE")
+                    ->check(not_empty);
   auto* made = keygen.add_option("--directory", options.directory, "With --names: names and public keys")
-                   ->type_name("DIR.ndjson");
+                   ->type_name("DIR.ndjson")
+                   ->check(not_empty);
   names->needs(made);
   made->needs(names);
 }
@@ -128,9 +155,11 @@ void add_seal(CLI::App& app, Options& options) {
   add_repeatable(seal, "-R,--recipients-file", options.recipient_files, "Public keys, one a line, # comments",
                  "FILE");
   seal.add_option("--directory", options.directory, "Names for \"to\": {\"name\": …, \"key\": …}")
-      ->type_name("DIR.ndjson");
+      ->type_name("DIR.ndjson")
+      ->check(not_empty);
   seal.add_option("--prepared-cache", options.prepared_cache, "For tables of keys met often (default 32 MiB)")
       ->type_name("BYTES")
+      ->check(decimal)
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40).description(""));
   add_stream_options(seal, options, "Pad messages to a multiple of N bytes");
 }
@@ -142,7 +171,8 @@ void add_open(CLI::App& app, Options& options) {
       ->allow_extra_args(false)
       ->required();
   open.add_option("--directory", options.directory, "Choose the key by the name in \"to\"")
-      ->type_name("DIR.ndjson");
+      ->type_name("DIR.ndjson")
+      ->check(not_empty);
   open.add_flag("--skip-foreign", options.skip_foreign, "Pass over records to other keys: no failure");
   add_stream_options(open, options, "Take the padding of seal --pad N off");
 }
@@ -163,12 +193,15 @@ void add_bench(CLI::App& app, Options& options) {
   bench.add_option("--size", options.sizes, "Bytes of a message; repeatable (default 64 256 1024)")
       ->type_name("BYTES")
       ->allow_extra_args(false)
+      ->check(decimal)
       ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 20).description(""));
   bench.add_option("--batch", options.batch, "Messages a call (default 1024)")
       ->type_name("N")
+      ->check(decimal)
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 20).description(""));
   bench.add_option("--seconds", options.seconds, "Time for each figure (default 0.5)")
       ->type_name("S")
+      ->check(decimal)
       ->check(CLI::Range(0.01, 3600.0).description(""));
   add_engine_options(bench, options);
   add_json(bench, options, "As one JSON object");

@@ -87,6 +87,7 @@ test_keygen_files_go_to_the_disk() {
 test_keygen_for_bad_names_writes_nothing() {
   local bad
   for bad in 'al\rice' 'alice\r\r' 'al\0ice' '\033[31malice' 'al\tice' 'alice\x7f' 'al\xc2\x9bice' 'al\xffice' \
+    '\xef\xbb\xbfalice' \
     'x\r-----BEGIN PRIVATE KEY-----\rAAAA\r-----END PRIVATE KEY-----\r'; do
     printf '%b' "good\n$bad\n" >names
     expect 1 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
@@ -99,6 +100,10 @@ test_keygen_for_bad_names_writes_nothing() {
   contains err 'names: line 4: the name "bob" is there twice'
   empty out
   expect 1 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+  same "$(ls)" "$(printf 'err\nnames\nout')"
+  printf '\n \r\n' >names
+  expect 1 "$megaseal" keygen --names names --directory dir.ndjson -o keys.pem
+  contains err "no names in names"
   same "$(ls)" "$(printf 'err\nnames\nout')"
   # Line ends of the other kind, and letters of any script, are fine.
   printf 'alice\r\nMärta À ñ 名\r\n' >names
@@ -133,6 +138,13 @@ test_keygen_writes_over_no_names() {
   done
   same "$(cat names)" alice
   same "$(ls)" "$(printf 'err\nnames\nout\nsoft')"
+}
+test_keygen_fails_where_nobody_learns_the_public_key() {
+  [[ -w /dev/full ]] || skip "no /dev/full"
+  "$megaseal" keygen -o a.pem 2>/dev/full
+  same $? 1
+  expect 0 "$megaseal" pub a.pem
+  grep -q ^megaseal1 out || fail "the secret key is gone"
 }
 test_a_bare_carriage_return_starts_no_key() {
   key a
@@ -494,6 +506,8 @@ test_closed_streams() {
   "$megaseal" keygen -o b.pem >&- 2>&- <&-
   same $? 0
   "$megaseal" pub b.pem >out || fail "keygen with closed streams wrote no key"
+  "$megaseal" keygen -o c.pem 2>&-
+  same $? 0
 }
 test_bad_records_are_rejected_and_the_rest_is_done() {
   key a
@@ -766,6 +780,31 @@ test_usage_errors() {
   expect 2 "$megaseal" seal --threads x -r "$(public a)"
   expect 2 "$megaseal" seal --format sealedbox --info x -r "$(public a)"
   expect 2 "$megaseal" keygen --names x
+  local option
+  for option in --output --rejects --psk-file --psk-id --directory; do
+    expect 2 "$megaseal" seal -r "$(public a)" $option "" </dev/null
+    contains err "$option: must not be empty"
+    expect 2 "$megaseal" open -i a.pem $option "" </dev/null
+  done
+  printf 'alice\n' >names
+  expect 2 "$megaseal" keygen -o ""
+  expect 2 "$megaseal" keygen --names "" --directory dir
+  contains err "--names: must not be empty"
+  expect 2 "$megaseal" keygen --names names --directory ""
+  contains err "--directory: must not be empty"
+  empty out
+  expect 0 "$megaseal" seal -r "$(public a)" --info "" --backend "" </dev/null
+  # Numbers are decimal, and none of them looks octal.
+  for option in "--pad 010" "--pad 08" "--pad 0x10" "--max-record 02048" "--threads 01" "--threads 00" \
+    "--prepared-cache 01" "--pad +8" "--pad true"; do
+    expect 2 "$megaseal" seal -r "$(public a)" $option </dev/null
+    contains err "${option% *}: ${option#* } is not a decimal number without leading zeros"
+  done
+  for option in "--size 010" "--batch 010" "--seconds 01" "--seconds 01.5"; do
+    expect 2 "$megaseal" bench keygen $option
+    contains err "is not a decimal number without leading zeros"
+  done
+  expect 0 "$megaseal" seal -r "$(public a)" --pad 10 --threads 0 --prepared-cache 0 </dev/null
   expect 1 "$megaseal" seal -r "$(public a)" missing
   contains err "cannot open missing"
 }
@@ -793,6 +832,16 @@ test_unknown_backend_is_5() {
   expect 5 "$megaseal" selftest --backend nonsense
   expect 5 "$megaseal" seal -r "$(public a)" --backend nonsense </dev/null
   expect 5 "$megaseal" open -i a.pem --backend nonsense </dev/null
+  printf 'alice\n' >names
+  expect 5 "$megaseal" --backend nonsense keygen -o b.pem
+  MEGASEAL_BACKEND=nonsense expect 5 "$megaseal" keygen
+  empty out
+  expect 5 "$megaseal" --backend nonsense keygen --names names --directory dir -o b.pem
+  expect 5 "$megaseal" --backend nonsense pub a.pem
+  empty out
+  [[ ! -e b.pem && ! -e dir ]] || fail "written"
+  expect 0 "$megaseal" --backend scalar keygen -o b.pem
+  MEGASEAL_BACKEND=scalar expect 0 "$megaseal" pub b.pem
   MEGASEAL_BACKEND=nonsense expect 5 "$megaseal" info
 }
 test_forced_backend() {
