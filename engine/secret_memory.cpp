@@ -36,8 +36,10 @@ Vectors vectors() {
 void wipe_vector_registers() {
 #if defined(__x86_64__)
   switch (vectors()) {
-    case Vectors::avx512:  // those that vzeroall does not know, which this file is compiled without
+    case Vectors::avx512:  // masks, and those that vzeroall does not know: this file is compiled without either
       __asm__ volatile(
+          "kxorw %k0, %k0, %k0\n\tkxorw %k1, %k1, %k1\n\tkxorw %k2, %k2, %k2\n\tkxorw %k3, %k3, %k3\n\t"
+          "kxorw %k4, %k4, %k4\n\tkxorw %k5, %k5, %k5\n\tkxorw %k6, %k6, %k6\n\tkxorw %k7, %k7, %k7\n\t"
           "vpxord %zmm16, %zmm16, %zmm16\n\tvpxord %zmm17, %zmm17, %zmm17\n\t"
           "vpxord %zmm18, %zmm18, %zmm18\n\tvpxord %zmm19, %zmm19, %zmm19\n\t"
           "vpxord %zmm20, %zmm20, %zmm20\n\tvpxord %zmm21, %zmm21, %zmm21\n\t"

@@ -24,7 +24,7 @@
 namespace megaseal::test {
 namespace {
 
-constexpr size_t depth = 96 * 1024;
+constexpr size_t depth = 128 * 1024;
 
 __attribute__((noinline)) void paint() {
   uint8_t below[depth];

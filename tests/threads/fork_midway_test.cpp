@@ -17,7 +17,8 @@ namespace {
 
 // A seed that nobody else has, eight bytes at a time under a mask, so that it is in no memory but where the library keeps it.
 constexpr uint64_t mask = 0x91d7c35be26f840a;
-constexpr uint64_t masked_seed[4] = {0x0f1e2d3c4b5a6978, 0x8796a5b4c3d2e1f0, 0x13579bdf02468ace, 0xfdb97531eca86420};
+constexpr uint64_t masked_seed[4] = {0x0f1e2d3c4b5a6978, 0x8796a5b4c3d2e1f0, 0x13579bdf02468ace,
+                                     0xfdb97531eca86420};
 std::atomic<bool> hands_out_the_seed{false}, was_drawn{false};
 
 }  // namespace
@@ -55,7 +56,8 @@ int words_of_the_seed() {
     const uintptr_t begin = std::strtoull(at, &at, 16), end = std::strtoull(at + 1, &at, 16);
     if (at[1] != 'r' || at[2] != 'w') continue;
     for (uintptr_t p = begin; p < end; p += sizeof words) {
-      const iovec here{words, sizeof words}, there{reinterpret_cast<void*>(p), std::min<size_t>(sizeof words, end - p)};
+      const iovec here{words, sizeof words},
+          there{reinterpret_cast<void*>(p), std::min<size_t>(sizeof words, end - p)};
       const ssize_t n = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
       if (n <= 0) break;  // memory of a device, or lost
       for (size_t i = 0; i < size_t(n) / 8; i++)
@@ -98,7 +100,8 @@ TEST_F(ForkMidway, DuringTheFirstUse) {
   for (const pid_t child : children) {
     int status = -1;
     waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "the child failed, died or hung, status " << status;
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        << "the child failed, died or hung, status " << status;
   }
 }
 
@@ -123,7 +126,10 @@ TEST_F(ForkMidway, TheSeedOfABatchIsNotInTheChild) {
 
   const std::function<megaseal_error()> calls[] = {
       [&] { return megaseal_hpke_seal_batch(engine.get(), nullptr, nullptr, &batch, nullptr, &recipients); },
-      [&] { return megaseal_sealedbox_seal_batch(engine.get(), nullptr, &batch, MEGASEAL_FORMAT_SEALEDBOX, &recipients); },
+      [&] {
+        return megaseal_sealedbox_seal_batch(engine.get(), nullptr, &batch, MEGASEAL_FORMAT_SEALEDBOX,
+                                             &recipients);
+      },
       [&] { return megaseal_keygen_batch(engine.get(), publics.data(), secrets.data(), num); }};
   for (const auto& call : calls) {
     SCOPED_TRACE(&call - calls);

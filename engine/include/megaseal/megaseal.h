@@ -252,7 +252,7 @@ typedef struct megaseal_outputs {
  * Any other overlap of an item's output with its own input or aad fails that item with MEGASEAL_OVERLAP. Buffers of
  * different items must not overlap; between two packed layouts that is checked (ARGUMENT), otherwise it is the
  * caller's duty, and the plaintext of such items is not to be trusted. Nothing may be written by others while the call
- * runs. A call takes up to 96 KiB of its thread's stack. */
+ * runs. A call takes up to 128 KiB of its thread's stack. */
 typedef struct megaseal_batch {
   size_t struct_size;
   size_t num_items; /**< 0 is allowed and does nothing but set a packed output's offsets[0]; at most 2^32 - 1 */
