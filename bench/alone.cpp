@@ -281,14 +281,14 @@ int run_alone(const std::string& regex) {
     }
   };
   for (const AeadOperation& o : aead_operations)
-    for (const std::string& backend : backends_for(o.id))
+    for (const std::string& backend : cpu_backends_for(o.id))
       sweep(o.name, backend, [&](const Shape& s) { return aead_race(o, backend, s); });
   for (const bool seal : {true, false})
-    for (const std::string& backend : backends_for(MEGASEAL_OP_CHACHA20POLY1305_SEAL))
+    for (const std::string& backend : cpu_backends_for(MEGASEAL_OP_CHACHA20POLY1305_SEAL))
       sweep(seal ? "secretbox_seal" : "secretbox_open", backend,
             [&](const Shape& s) { return secretbox_race(backend, seal, s); });
   for (const CurveOperation& o : curve_operations)
-    for (const std::string& backend : backends_for(o.id))
+    for (const std::string& backend : cpu_backends_for(o.id))
       for (const size_t batch : batches) {
         const std::string name = std::string(o.name) + '/' + backend + "/batch:" + std::to_string(batch);
         if (!std::regex_search(name, filter)) continue;

@@ -11,8 +11,8 @@ namespace megaseal::bench {
 /// Seconds since some fixed moment.
 double now();
 
-/// Seconds that the calling thread has run. Beside now() it tells whether others ran in its stead.
-double thread_seconds();
+/// Seconds that this process has run, all threads together. Beside now() it tells whether others ran in its stead.
+double process_seconds();
 
 /// A look at the core, about 40 us long.
 struct CoreProbe {

@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "backends/registry.hpp"
 namespace megaseal::bench {
 namespace {
 
@@ -68,6 +69,13 @@ std::vector<std::string> backends_for(megaseal_operation operation) {
     const std::string all = '+' + std::string(serves) + '+';
     if (all.find('+' + std::string(info.name) + '+') != std::string::npos) names.emplace_back(info.name);
   }
+  return names;
+}
+
+std::vector<std::string> cpu_backends_for(megaseal_operation operation) {
+  std::vector<std::string> names = backends_for(operation);
+  for (const BackendRow& row : backend_rows())
+    if (row.device) std::erase(names, row.name);
   return names;
 }
 

@@ -22,6 +22,9 @@ megaseal_engine* engine(const std::string& backend, unsigned threads);
 /// The usable backends that do at least part of `operation` themselves. Best first.
 std::vector<std::string> backends_for(megaseal_operation operation);
 
+/// Those of them that are the CPU's: of others the slots are not to be timed one by one.
+std::vector<std::string> cpu_backends_for(megaseal_operation operation);
+
 /// The thread counts to try beside 1: powers of two below the number of CPUs, and that number.
 std::vector<unsigned> thread_counts();
 

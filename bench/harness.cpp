@@ -55,13 +55,13 @@ Sample take_sample(const Running& r) {
   const double begin = now();
   CoreProbe before = probe_core();
   do {
-    const double start = now(), thread_start = thread_seconds();
+    const double start = now(), process_start = process_seconds();
     for (size_t i = 0; i < r.calls_per_slice; i++) r.work.call.run();
-    const double thread_ran = thread_seconds() - thread_start, seconds = now() - start;
+    const double process_ran = process_seconds() - process_start, seconds = now() - start;
     const CoreProbe after = probe_core();
-    // Other programs may also take the core in turn with us. With several threads the caller sleeps now and then
-    // anyway, and nothing can be told from that.
-    const double ran = r.one_thread ? std::min(1.0, thread_ran / seconds) : 1;
+    // Other programs may also take the core in turn with us. The command hands the work of one thread on between several.
+    // Where several work, some sleep now and then anyway, and nothing can be told from that.
+    const double ran = r.one_thread ? std::min(1.0, process_ran / seconds) : 1;
     slices.push_back(
         {seconds / double(r.calls_per_slice), (before.hz + after.hz) / 2, ran * core_share(before, after)});
     if (slices.back().core_share >= undisturbed_share) {

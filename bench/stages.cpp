@@ -188,7 +188,7 @@ void print(const char* stage, const std::vector<Cycles>& columns,
 }
 
 void show(const Operation& operation, size_t bytes) {
-  const std::vector<std::string> backends = backends_for(operation.id);
+  const std::vector<std::string> backends = cpu_backends_for(operation.id);
   std::printf("\n%-40s", (std::string(operation.name) + '/' + std::to_string(bytes)).c_str());
   for (const std::string& backend : backends) std::printf(" %11s", backend.c_str());
   std::printf("\n");

@@ -56,6 +56,8 @@ ChildResult run_child(const std::vector<std::string>& args, const std::string& i
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
 
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
   pid_t pid = 0;
   const double begin = now_seconds();
   const int error = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
@@ -79,8 +81,10 @@ ChildResult run_child(const std::vector<std::string>& args, const std::string& i
   if (in_fd >= 0) ::close(in_fd);
   if (out_fd >= 0) ::close(out_fd);
   if (err_fd >= 0) ::close(err_fd);
+  // Linux lets a new program begin with the peak of the one that it was started from.
+  const bool is_known = usage.ru_maxrss > own.ru_maxrss;
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), seconds,
-          static_cast<uint64_t>(usage.ru_maxrss) * 1024};
+          is_known ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0};
 }
 
 Progress::Progress(std::string stage)

@@ -235,7 +235,10 @@ class MainJob {
     return num_equal;
   }
 
-  static std::string megabytes(uint64_t bytes) { return fmt::format("{:.1f} MB", 1e-6 * double(bytes)); }
+  /// Nothing for 0, which nobody takes.
+  static std::string megabytes(uint64_t bytes) {
+    return bytes == 0 ? "" : fmt::format("{:.1f} MB", 1e-6 * double(bytes));
+  }
 
   void show_stage(const char* stage, const ChildResult& result) {
     show_stage(stage, result.seconds, result.peak_bytes);
@@ -243,7 +246,7 @@ class MainJob {
   void show_stage(const char* stage, double seconds, uint64_t peak_bytes) {
     fmt::print("  {:<10}{:>10.2f}{:>14}{:>10.1f}{:>14}\n", stage, seconds,
                grouped(static_cast<uint64_t>(double(num_messages_) / seconds)),
-               1e-6 * double(num_bytes_) / seconds, peak_bytes == 0 ? "" : megabytes(peak_bytes));
+               1e-6 * double(num_bytes_) / seconds, megabytes(peak_bytes));
     std::fflush(stdout);
   }
 

@@ -67,24 +67,25 @@ Call aead_open(const AeadItems& m) {
           ""};
 }
 
-// The caller's secrets are keys it has had for a while: importing one computes its public key, which would be timed
-// as part of the agreement otherwise. The other side's key comes with the message.
+// The caller's secrets are keys it has had for a while, each with a context: importing one computes its public key, which
+// would be timed as part of the agreement otherwise. The other side's key comes with the message.
 Call x25519_shared(const CurveItems& m) {
-  auto secrets = std::make_shared<std::vector<Key>>();
+  auto secrets = std::make_shared<std::vector<KeyContext>>();
   for (size_t i = 0; i < m.num; i++) {
-    secrets->emplace_back(
+    const Key secret(
         EVP_PKEY_new_raw_private_key_ex(nullptr, "X25519", nullptr, m.secrets + i * m.secret_stride, 32));
-    require(secrets->back() != nullptr, "OpenSSL takes no secret");
+    require(secret != nullptr, "OpenSSL takes no secret");
+    secrets->emplace_back(EVP_PKEY_CTX_new_from_pkey(nullptr, secret.get(), nullptr));
+    ok(EVP_PKEY_derive_init(secrets->back().get()));
   }
   return {
       [&m, secrets] {
         for (size_t i = 0; i < m.num; i++) {
           const Key point(EVP_PKEY_new_raw_public_key_ex(nullptr, "X25519", nullptr, m.points + 32 * i, 32));
-          const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, (*secrets)[i].get(), nullptr));
+          EVP_PKEY_CTX* const secret = (*secrets)[i].get();
           size_t len = 32;
-          ok(EVP_PKEY_derive_init(context.get()));
-          ok(EVP_PKEY_derive_set_peer(context.get(), point.get()));
-          ok(EVP_PKEY_derive(context.get(), m.out + 32 * i, &len));
+          ok(EVP_PKEY_derive_set_peer(secret, point.get()));
+          ok(EVP_PKEY_derive(secret, m.out + 32 * i, &len));
         }
       },
       ""};

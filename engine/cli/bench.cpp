@@ -168,8 +168,9 @@ std::string text_head(bool energy) {
   const std::string model = cpu_model();
   return fmt::format(
       "megaseal {}, {}\ncpu       {}\nfeatures  {}\n"
-      "Random messages, each with a key or recipient of its own. Median of {} repetitions;\n"
-      "spread: slowest less fastest, of the median. MB: 10^6 bytes of plaintext.{}\n\n"
+      "Random messages, each with a key or recipient of its own; x25519_prepared: all for one, by\n"
+      "table; hpke_export: of one context. Median of {} repetitions; spread: slowest less fastest, of\n"
+      "the median. MB: 10^6 bytes of plaintext.{}\n\n"
       "{:<22} {:>8} {:>8} {:>7} {:>12} {:>11} {:>9} {:>7}{} backend\n",
       megaseal_version(), kCompiler, model.empty() ? "unknown" : model, megaseal_cpu_features(),
       kNumRepetitions,
