@@ -36,7 +36,7 @@ size_t stack_taken(const std::function<void()>& call) {
 }
 
 TEST(Stack, OfACallIsAsDeepAsPromised) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(MEGASEAL_UNOPTIMIZED)
   GTEST_SKIP() << "frames are larger in this build";
 #endif
   constexpr size_t num = 40, len = 300;
@@ -78,6 +78,7 @@ TEST(Stack, OfACallIsAsDeepAsPromised) {
 
   const size_t of_the_thread = stack_taken([] {});
   for (const BackendRow* row : all_backends()) {
+    if (row->device) continue;  // whose driver takes what it takes
     SCOPED_TRACE(row->name);
     megaseal_engine* made = nullptr;
     megaseal_engine_options options = {};
