@@ -527,22 +527,16 @@ test_interrupted_in_the_middle() {
   same "$(cat output)" before
   same "$(find . -name '*.part.*')" ""
 }
-test_a_second_signal_ends_at_once() {
-  key a
-  records 100000 >in
-  mkfifo full
-  exec 8<>full
-  with_default_signals "$megaseal" seal -r "$(public a)" in >full 2>err &
-  local pid=$!
-  head -c 1 <&8 >first  # much more is to come than a pipe holds
-  kill -INT $pid
-  sleep 0.3
-  kill -0 $pid || fail "records that were read are not written"
-  kill -INT $pid
-  wait $pid
-  same $? 130
+# await_end PID: waits for it, and for no longer than ten seconds; its exit code.
+await_end() {
+  for _ in $(seq 100); do
+    kill -0 "$1" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill -KILL "$1" 2>/dev/null && fail "goes on in spite of the signal"
+  wait "$1"
 }
-test_a_second_signal_of_another_kind_ends_at_once() {
+test_a_second_signal_of_any_kind_ends_at_once() {
   key a
   records 100000 >in
   local first second code pid
@@ -551,19 +545,14 @@ test_a_second_signal_of_another_kind_ends_at_once() {
     exec 8<>full
     with_default_signals "$megaseal" seal -r "$(public a)" in >full 2>err &
     pid=$!
-    head -c 1 <&8 >/dev/null
+    head -c 1 <&8 >/dev/null  # much more is to come than a pipe holds
     kill -"$first" $pid
     sleep 0.3
     kill -0 $pid || fail "records that were read are not written"
     kill -"$second" $pid
-    for _ in $(seq 50); do
-      kill -0 $pid 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL $pid 2>/dev/null && fail "goes on in spite of $first and $second"
-    wait $pid
+    await_end $pid
     same "$first $second $?" "$first $second $code"
-  done <<<$'INT TERM 143\nTERM HUP 129\nHUP INT 130'
+  done <<<$'INT INT 130\nINT TERM 143\nTERM HUP 129\nHUP INT 130'
 }
 test_interrupted_while_a_directory_loads() {
   mkfifo dir
@@ -603,12 +592,7 @@ test_interrupted_while_a_later_pipe_has_no_other_end() {
     local pid=$!
     wait_until test -s sealed  # what came before the pipe is not held back
     kill -TERM $pid
-    for _ in $(seq 100); do
-      kill -0 $pid 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -KILL $pid 2>/dev/null && fail "goes on in spite of the signal"
-    wait $pid
+    await_end $pid
     same $? 143
     same "$(lines sealed)" 3
     same "$(cat err)" "megaseal: interrupted"
