@@ -55,7 +55,7 @@ Offload::Split Offload::split(DeviceWork work, uint32_t num_items, uint64_t num_
 
 uint32_t Offload::crossover(DeviceWork work, uint64_t len) const {
   const StartedDevice* const device = start_->ended();
-  if (!device || !device->usable || work == DeviceWork::none) return 0;
+  if (!device || !device->usable || work == DeviceWork::none || !report().put_aside.empty()) return 0;
   const WorkCost& cost = device->costs.work[size_t(work)];
   const bool has_text = work != DeviceWork::x25519_shared && work != DeviceWork::x25519_public;
   const double bytes_each = has_text ? double(len) : 0;

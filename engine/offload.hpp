@@ -43,7 +43,8 @@ class Offload {
   /// Starts it, where that has not been done, and waits. Throws std::bad_alloc.
   const StartedDevice& start_and_wait() { return start_->wait(); }
   DeviceReport report() const { return row_.device->report(); }
-  /// Items of `len` bytes from which the device takes part in a batch; 0: never. 0 before it has started, too.
+  /// Items of `len` bytes from which the device takes part in a batch; 0: never. 0 before it has started,
+  /// too, and once it has been put aside.
   uint32_t crossover(DeviceWork work, uint64_t len) const;
 
  private:

@@ -144,9 +144,10 @@ std::string device_json(const Engine& engine, const megaseal_device_info& device
 
 std::string device_text(const Engine& engine, const megaseal_device_info& device) {
   if (device.state == MEGASEAL_DEVICE_NONE || device.state == MEGASEAL_DEVICE_UNAVAILABLE) return {};
-  std::string out = fmt::format("\ndevice  {} ({}{}{}), {} MiB at most\n\nshared with it from  ", device.name,
-                                state_name(device.state), *device.reason ? ": " : "", device.reason,
-                                device.max_bytes >> 20);
+  std::string out = fmt::format("\ndevice  {} ({}{}{}), {} MiB at most\n", device.name, state_name(device.state),
+                                *device.reason ? ": " : "", device.reason, device.max_bytes >> 20);
+  if (device.state != MEGASEAL_DEVICE_READY) return out;
+  out += "\nshared with it from  ";
   for (const size_t len : crossover_lens) out += fmt::format("{:>12} B", len);
   out += " (messages a batch)\n";
   for_each_operation(engine.get(), [&](megaseal_operation operation, std::string_view) {

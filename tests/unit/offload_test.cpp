@@ -23,12 +23,13 @@ namespace {
 /// What the made-up device is asked, and how it behaves.
 struct Fake {
   static inline std::atomic<uint64_t> items = 0, tiles = 0, largest = 0, undone = 0;
-  static inline std::atomic<bool> idle = true, does_whole_tiles = true;
+  static inline std::atomic<bool> idle = true, does_whole_tiles = true, is_put_aside = false;
   static inline std::atomic<uint64_t> limit = 0;
 
   static void reset() {
     items = tiles = largest = undone = limit = 0;
     idle = does_whole_tiles = true;
+    is_put_aside = false;
   }
   static void count(uint32_t num) {
     items += num;
@@ -88,7 +89,7 @@ struct Fake {
         .report =
             [] {
               return DeviceReport{
-                  .machine = "made up", .put_aside = "", .max_bytes = limit, .num_tiles = tiles};
+                  .machine = "made up", .put_aside = is_put_aside ? "it failed" : "", .max_bytes = limit, .num_tiles = tiles};
             }};
     static const BackendRow the_row = {"fake", &table, "", &device};
     return the_row;
@@ -263,6 +264,17 @@ TEST_F(Offloading, SaysWhatItDid) {
   // A tile pays from 11 items on; a call takes three threads as long as 29.4 items, and the rest has to be worth 11.66.
   EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_SEAL, 256), 42u);
   EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_EXPORT, 256), 0u);
+}
+
+TEST_F(Offloading, ThatWasPutAsideSharesNothing) {
+  const Engine engine = engine_beside(costs_with(10, 50));
+  Fake::is_put_aside = true;
+  megaseal_device_info info = {};
+  info.struct_size = sizeof info;
+  ASSERT_EQ(megaseal_engine_device_info(engine.get(), &info), MEGASEAL_ERROR_NONE);
+  EXPECT_EQ(info.state, MEGASEAL_DEVICE_PUT_ASIDE);
+  EXPECT_STREQ(info.reason, "it failed");
+  EXPECT_EQ(megaseal_device_crossover(engine.get(), MEGASEAL_OP_HPKE_SEAL, 256), 0u);
 }
 
 TEST_F(Offloading, WithoutADevice) {

@@ -206,7 +206,8 @@ typedef struct megaseal_device_info {
 MEGASEAL_MUST_USE MEGASEAL_API megaseal_error megaseal_engine_device_info(megaseal_engine *engine,
                                                                           megaseal_device_info *out_info);
 /** megaseal_device_crossover: items of `len` bytes a call from which `operation` is shared with the GPU; 0: never, or the
- * GPU has not started. Of sealed boxes: FORMAT_SEALEDBOX; those over Salsa20 stay on the CPU. Thread-safe. */
+ * GPU has not started, or it has been put aside. Of sealed boxes: FORMAT_SEALEDBOX; those over Salsa20 stay on the CPU.
+ * Thread-safe. */
 MEGASEAL_API size_t megaseal_device_crossover(const megaseal_engine *engine, megaseal_operation operation, size_t len);
 
 /** megaseal_cpu_features: the instruction sets that the CPU has and the system enables, e.g. "sse2 avx2"; lives as
