@@ -12,6 +12,7 @@
 
 #include "backends/cuda/launches.hpp"
 #include "bench/gpu/cuda_check.hpp"
+#include "bench/gpu/scale.hpp"
 #include "kernels/prepared_shapes.hpp"
 #include "megaseal/megaseal_cuda.h"
 
@@ -64,42 +65,42 @@ std::vector<size_t> samples(size_t num) {
   return out;
 }
 
-constexpr uint32_t num_points = 1 << 20;
-
 Measured x25519_shared() {
   Measured m{.name = "x25519_shared"};
-  const Bytes secrets = random_bytes(32 * size_t(num_points)), points = random_bytes(32 * size_t(num_points));
+  const uint32_t num = scaled(1 << 20);
+  const Bytes secrets = random_bytes(32 * size_t(num)), points = random_bytes(32 * size_t(num));
   const auto s = on_device(secrets), p = on_device(points);
-  Buffer<uint8_t> out(32 * size_t(num_points)), status(num_points);
-  MEGASEAL_CUDA(cudaMemset(status.data(), 0, num_points));
-  const X25519Job job{.num = num_points, .secrets = s.data(), .secret_stride = 32, .points = p.data(),
+  Buffer<uint8_t> out(32 * size_t(num)), status(num);
+  MEGASEAL_CUDA(cudaMemset(status.data(), 0, num));
+  const X25519Job job{.num = num, .secrets = s.data(), .secret_stride = 32, .points = p.data(),
                       .point_stride = 32, .out = out.data(), .status = status.data(), .table = nullptr};
   const double took = seconds([&] { launched(device::launch_x25519_shared(job, nullptr)); });
   const Bytes got = from_device(out);
-  for (const size_t i : samples(num_points)) {
+  for (const size_t i : samples(num)) {
     uint8_t expected[32];
     if (crypto_scalarmult_curve25519(expected, &secrets[32 * i], &points[32 * i]) != 0) continue;
     if (std::memcmp(expected, &got[32 * i], 32) != 0) m.wrong = "differs from libsodium";
   }
-  m.items_per_second = num_points / took;
+  m.items_per_second = num / took;
   return m;
 }
 
 Measured x25519_public() {
   Measured m{.name = "x25519_public"};
-  const Bytes secrets = random_bytes(32 * size_t(num_points));
+  const uint32_t num = scaled(1 << 20);
+  const Bytes secrets = random_bytes(32 * size_t(num));
   const auto s = on_device(secrets);
-  Buffer<uint8_t> out(32 * size_t(num_points));
-  const X25519Job job{.num = num_points, .secrets = s.data(), .secret_stride = 32, .points = nullptr,
+  Buffer<uint8_t> out(32 * size_t(num));
+  const X25519Job job{.num = num, .secrets = s.data(), .secret_stride = 32, .points = nullptr,
                       .point_stride = 0, .out = out.data(), .status = nullptr, .table = nullptr};
   const double took = seconds([&] { launched(device::launch_x25519_public(job, nullptr)); });
   const Bytes got = from_device(out);
-  for (const size_t i : samples(num_points)) {
+  for (const size_t i : samples(num)) {
     uint8_t expected[32];
     crypto_scalarmult_curve25519_base(expected, &secrets[32 * i]);
     if (std::memcmp(expected, &got[32 * i], 32) != 0) m.wrong = "differs from libsodium";
   }
-  m.items_per_second = num_points / took;
+  m.items_per_second = num / took;
   return m;
 }
 
@@ -140,7 +141,7 @@ std::string size_name(uint32_t len) { return len >= 1024 ? std::to_string(len / 
 
 Measured cipher(bool seal, uint32_t len) {
   Measured m{.name = std::string(seal ? "chacha20poly1305_seal " : "chacha20poly1305_open ") + size_name(len)};
-  const uint32_t num = uint32_t(std::min<uint64_t>(1 << 21, (uint64_t(2) << 30) / len));
+  const uint32_t num = scaled(std::min<uint64_t>(1 << 21, (uint64_t(2) << 30) / len));
   Messages messages(num, len);
   const CipherJob sealing = messages.job();
   launched(device::launch_chacha20poly1305_seal(sealing, nullptr));
@@ -269,7 +270,8 @@ struct Prepared {
 Measured x25519_prepared(uint32_t keys, uint32_t size, bool building) {
   static const char* const sizes[] = {"small", "medium", "large"};
   Measured m{.name = "x25519_prepared " + std::to_string(keys) + " keys, " + sizes[size] + (building ? ", tables made" : "")};
-  const uint32_t num = 1 << 20;
+  const uint32_t num = scaled(1 << 20);
+  keys = scaled(keys);
   const Prepared to(num, keys, prepared_shapes[size]);
   const Bytes secrets = random_bytes(32 * size_t(num));
   const auto d_secrets = on_device(secrets);
@@ -297,7 +299,8 @@ Measured x25519_prepared(uint32_t keys, uint32_t size, bool building) {
 Measured hpke(bool seal, uint32_t len, uint32_t keys_prepared = 0) {
   Measured m{.name = std::string(seal ? "hpke_seal " : "hpke_open ") + size_name(len) +
                      (keys_prepared ? " to " + std::to_string(keys_prepared) : "")};
-  const uint32_t num = 1 << 20;
+  const uint32_t num = scaled(1 << 20);
+  if (keys_prepared) keys_prepared = scaled(keys_prepared);
   std::optional<Prepared> to;
   if (keys_prepared) to.emplace(num, keys_prepared, prepared_shapes[1]);
   Messages messages(num, len);
@@ -374,8 +377,8 @@ void measure_resident(const std::function<void(const Measured&)>& told) {
   for (const uint32_t len : {64u, 256u, 1024u, 16384u})
     for (const bool seal : {true, false}) told(cipher(seal, len));
   for (const bool sorted : {false, true}) {
-    told(aead_of_unknown_lengths("256 B", std::vector<uint32_t>(1 << 21, 256), sorted));
-    told(aead_of_unknown_lengths("mixed, median 200 B", mixed_lens(1 << 21), sorted));
+    told(aead_of_unknown_lengths("256 B", std::vector<uint32_t>(scaled(1 << 21), 256), sorted));
+    told(aead_of_unknown_lengths("mixed, median 200 B", mixed_lens(scaled(1 << 21)), sorted));
   }
   for (const bool seal : {true, false}) told(hpke(seal, 1024));
   told(hpke(true, 1024, 1 << 14));

@@ -80,6 +80,9 @@ void HostRuntime::drain() {
   const std::lock_guard lock(mutex_);
   for (const auto& s : streams_) s->drain();
 }
+void HostRuntime::give(Stream stream, std::function<void()> task) {
+  static_cast<HostStream*>(stream)->give(std::move(task));
+}
 size_t HostRuntime::num_streams() {
   const std::lock_guard lock(mutex_);
   return streams_.size();

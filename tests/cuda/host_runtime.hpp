@@ -37,6 +37,8 @@ class HostRuntime final : public gpu::Runtime {
   /// Lets every stream come to its end.
   void drain();
   size_t num_streams(), num_events(), num_memories();
+  /// Does something in the stream's turn.
+  void give(gpu::Stream stream, std::function<void()> task);
 
   /// In the first call of a start.
   std::function<void()> on_start;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -85,6 +86,7 @@ class cudaResident : public ::testing::Test {
   }
 
   const bool on_device_;
+  const bool is_emulated_ = on_device_ && std::string_view(gpu::report().name).starts_with("emulated GPU");
   HostRuntime host_{gpu::on_host::programs()};
   gpu::Runtime* runtime_ = nullptr;
   gpu::Stream stream_ = nullptr;

@@ -1,5 +1,5 @@
-// So many items in a device's memory that blocks work together: they sort, count and take turns. On a stand-in, which does one
-// block after the other, just enough of them.
+// So many items in a device's memory that blocks work together: they sort, count and take turns. Where one block is done after
+// the other, on a stand-in or an emulated device, just enough of them.
 #include <cstring>
 
 #include "kernels/prepared_shapes.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 // So many that each kernel has several blocks, which sort together, and that each block of a kernel has several turns.
 TEST_F(cudaResident, AeadOfManyMessagesOfMixedLengths) {
-  const size_t num = on_device_ ? 420000 : 2600;
+  const size_t num = is_emulated_ ? 20000 : on_device_ ? 420000 : 2600;
   std::vector<megaseal_cuda_span> spans;
   size_t size = 0;
   for (size_t i = 0; i < num; i++) {
@@ -60,7 +60,7 @@ TEST_F(cudaResident, AeadOfManyMessagesOfMixedLengths) {
 
 // What is left for the ladder, from many blocks: keys by turns with a table and, on the twist, without.
 TEST_F(cudaResident, SharedSecretsByTableAndWithoutOneAmongMany) {
-  const uint32_t num = on_device_ ? 200000 : 300, num_keys = 64;
+  const uint32_t num = is_emulated_ ? 3000 : on_device_ ? 200000 : 300, num_keys = 64;
   const PreparedShape& shape = prepared_shapes[0];
   Bytes keys, of(4 * num);
   for (uint32_t key = 0; key < num_keys; key++) {
