@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "engine/cli/failure.hpp"
+#include "engine/cli/files.hpp"
 
 namespace megaseal::cli {
 namespace {
@@ -240,6 +242,23 @@ void check_stream_options(const Options& options) {
   check_standard_input(options);
 }
 
+/// What follows the program's name, in the order that CLI11 wants: the last first. It would take `--output=` for
+/// `--output`, and the next argument, which may be a file of records, for its value.
+std::vector<std::string> arguments(int argc, char** argv) {
+  std::vector<std::string> out;
+  bool only_files = false;
+  for (int i = 1; i < argc; i++) {
+    std::string argument = argv[i];
+    only_files |= argument == "--";
+    const bool is_empty = !only_files && argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (is_empty) argument.pop_back();
+    out.push_back(std::move(argument));
+    if (is_empty) out.emplace_back();
+  }
+  std::ranges::reverse(out);
+  return out;
+}
+
 }  // namespace
 
 Options parse_options(int argc, char** argv) {
@@ -263,9 +282,12 @@ Options parse_options(int argc, char** argv) {
   add_bench(app, options);
 
   try {
-    app.parse(argc, argv);
+    app.parse(arguments(argc, argv));
   } catch (const CLI::Success& success) {  // --help, --version: not errors
-    std::exit(app.exit(success));
+    std::ostringstream text;
+    const int status = app.exit(success, text, text);
+    Output("").write(text.str());
+    std::exit(status);
   } catch (const CLI::ParseError& error) {
     std::string message = error.what();
     while (!message.empty() && (message.back() == '\n' || message.back() == '.')) message.pop_back();

@@ -786,6 +786,19 @@ test_usage_errors() {
     contains err "$option: must not be empty"
     expect 2 "$megaseal" open -i a.pem $option "" </dev/null
   done
+  # An option that ends with = has an empty value, and does not take the next argument for one.
+  echo '{"msg":"x"}' >records
+  cp records before
+  for option in --output --rejects --psk-file --psk-id --directory; do
+    expect 2 "$megaseal" seal -r "$(public a)" $option= records
+    contains err "$option: must not be empty"
+    cmp -s records before || fail "$option= wrote over the next argument"
+  done
+  expect 2 "$megaseal" keygen --output= --force
+  expect 0 "$megaseal" seal -r "$(public a)" --info= --backend= --quiet records
+  [[ $(lines out) -eq 1 ]] || fail "--info= took the input"
+  expect 1 "$megaseal" seal -r "$(public a)" -- --output=
+  contains err "cannot open --output="
   printf 'alice\n' >names
   expect 2 "$megaseal" keygen -o ""
   expect 2 "$megaseal" keygen --names "" --directory dir
@@ -821,6 +834,12 @@ test_help_and_version() {
     expect 0 "$megaseal" $verb --help
     [[ $(lines out) -le 40 ]] || fail "help of $verb is longer than a screen"
     expect 0 "$megaseal" --help
+  done
+  [[ -w /dev/full ]] || return 0
+  for verb in --version --help "seal --help"; do
+    "$megaseal" $verb >/dev/full 2>err
+    [[ $? -eq 1 ]] || fail "$verb to a full device: exit $?"
+    contains err "standard output"
   done
 }
 test_unknown_backend_is_5() {
