@@ -7,6 +7,7 @@
 
 #include "backends/fork_generation.hpp"
 #include "engine/dispatch.hpp"
+#include "engine/signals_blocked.hpp"
 
 namespace megaseal {
 namespace {
@@ -72,6 +73,7 @@ void DeviceStart::begin() {
     num_starting--;
     num_starting.notify_all();
   };
+  const SignalsBlocked blocked;  // for the driver's threads, too, which this one starts
   try {
     std::thread([self = shared_from_this(), end]() mutable {
       try {

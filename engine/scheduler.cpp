@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "backends/fork_generation.hpp"
+#include "engine/signals_blocked.hpp"
 
 namespace megaseal {
 
@@ -44,6 +45,7 @@ void Scheduler::start_threads() {
   std::lock_guard lock(mutex_);
   if (started_) return;
   started_ = true;
+  const SignalsBlocked blocked;
   try {
     threads_.reserve(num_threads_ - 1);
     for (uint32_t i = 1; i < num_threads_; i++) threads_.emplace_back([this] { work(); });

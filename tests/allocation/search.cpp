@@ -239,9 +239,9 @@ int search_registers_of_others(const Needles& needles) {
   struct sigaction action = {};
   action.sa_sigaction = look_at_registers;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigaction(SIGUSR2, &action, nullptr);
+  sigaction(SIGPROF, &action, nullptr);  // which the engine's threads take
   int num_asked = 0;
-  for (const pid_t tid : other_threads()) num_asked += syscall(SYS_tgkill, getpid(), tid, SIGUSR2) == 0;
+  for (const pid_t tid : other_threads()) num_asked += syscall(SYS_tgkill, getpid(), tid, SIGPROF) == 0;
   for (int i = 0; i < 5000 && num_answered < num_asked; i++) usleep(1000);
   EXPECT_EQ(num_answered, num_asked);
   return num_asked == 0 ? -1 : int(in_registers);

@@ -13,6 +13,7 @@
  * Concurrency. Every handle may be used from several threads at once; create and destroy (or the last release)
  * may not race with other use of the same handle. No call spins; a large batch is shared with the engine's threads,
  * a small one is done on the caller's. What a call reads, keys and pointers among them, nobody may change until it returns.
+ * The engine's threads have signals blocked (SIGPROF and those for faults of their own excepted): handlers run on yours.
  * After fork() an engine goes on in the child on the calling thread alone; secret keys
  * and contexts of the parent are wiped there and refused (FORKED), inheritable keys excepted.
  *
