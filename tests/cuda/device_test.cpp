@@ -6,6 +6,7 @@
 
 #include "backends/cuda/cuda.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/support/reference.hpp"
 #include "tests/support/schemes.hpp"
 
 namespace megaseal::test {
@@ -74,6 +75,37 @@ TEST_F(CudaDeviceShort, ManyCallersAtOnce) {
           scheme.open(cuda.get(), Layout::packed, items, scheme.seal(cuda.get(), Layout::packed, items).out);
       wrong += !opened.ok();
       for (size_t i = 0; i < items.size(); i++) wrong += opened.out[i] != scheme.text(i);
+    });
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(gpu::report().num_faults, 0u);
+}
+
+// Slots of all of them, each of which passed the self-test by itself; the calls for each are made with it as the thread's device.
+TEST_F(CudaDeviceShort, EachOfSeveralTakesPart) {
+  int num = 0;
+  ASSERT_EQ(gpu::default_runtime()->num_devices(&num), gpu::success);
+  if (num < 2) GTEST_SKIP() << "one CUDA device";
+  const uint32_t slots = gpu::report().num_slots;
+  EXPECT_GE(slots, uint32_t(num));
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> callers;
+  for (uint32_t t = 0; t < slots; t++)
+    callers.emplace_back([&] {
+      Random random;
+      const Bytes secret = random.bytes(32);
+      const Engine cuda = make_engine("cuda", 1);
+      Bytes out(32 * 200), secrets, points;
+      for (int i = 0; i < 200; i++) {
+        const Bytes point = reference::x25519_public(random.bytes(32));
+        secrets.insert(secrets.end(), secret.begin(), secret.end());
+        points.insert(points.end(), point.begin(), point.end());
+      }
+      wrong += megaseal_x25519_batch(cuda.get(), out.data(), nullptr, nullptr, 200, secrets.data(), 32,
+                                     points.data(), 32) != MEGASEAL_ERROR_NONE;
+      for (size_t i = 0; i < 200; i++)
+        wrong += Bytes(&out[32 * i], &out[32 * i] + 32) !=
+                 reference::x25519(secret, Bytes(&points[32 * i], &points[32 * i] + 32));
     });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(wrong, 0);

@@ -83,6 +83,7 @@ void HostRuntime::drain() {
 void HostRuntime::give(Stream stream, std::function<void()> task) {
   static_cast<HostStream*>(stream)->give(std::move(task));
 }
+int HostRuntime::device_of(Stream stream) const { return static_cast<const HostStream*>(stream)->device; }
 size_t HostRuntime::num_streams() {
   const std::lock_guard lock(mutex_);
   return streams_.size();

@@ -39,6 +39,7 @@ class HostRuntime final : public gpu::Runtime {
   size_t num_streams(), num_events(), num_memories();
   /// Does something in the stream's turn.
   void give(gpu::Stream stream, std::function<void()> task);
+  int device_of(gpu::Stream stream) const;
 
   /// In the first call of a start.
   std::function<void()> on_start;

@@ -19,9 +19,12 @@
 namespace megaseal::test {
 namespace {
 
-// Never destroyed: at the process's end somebody may still be in a call.
+// Never destroyed: at the process's end somebody may still be in a call. So many GPUs as EMULATED_GPUS says, or one.
 HostRuntime& host() {
-  static auto* const runtime = new HostRuntime({});
+  static auto* const runtime = [] {
+    const char* const wanted = std::getenv("EMULATED_GPUS");
+    return new HostRuntime({}, wanted ? std::atoi(wanted) : 1);
+  }();
   return *runtime;
 }
 
@@ -72,12 +75,18 @@ cudaError_t launch(const char* name, dim3 grid, dim3 block, void** arguments, si
   if (grid.x == 0 || grid.y != 1 || grid.z != 1 || block.x == 0 || block.x > kernel->max_lanes ||
       block.y != 1 || block.z != 1 || shared != 0)
     return result(cudaErrorInvalidConfiguration);
+  const gpu::Stream in = stream_or_default(stream);
+  const int device = host().device_of(in);
+  int current = -1;
+  (void)host().current(&current);
+  if (device != current) return result(cudaErrorInvalidResourceHandle);
   const auto* const bytes = static_cast<const uint8_t*>(arguments[0]);
   // As aligned as a parameter is.
   auto copy = std::make_shared<std::vector<uint64_t>>((kernel->parameter_size + 7) / 8);
   std::memcpy(copy->data(), bytes, kernel->parameter_size);
-  host().give(stream_or_default(stream),
-              [=] { ptx::launch(*kernel, grid.x, block.x, reinterpret_cast<const uint8_t*>(copy->data())); });
+  host().give(in, [=] {
+    ptx::launch(*kernel, grid.x, block.x, reinterpret_cast<const uint8_t*>(copy->data()), device);
+  });
   return cudaSuccess;
 }
 
@@ -232,7 +241,9 @@ cudaError_t cudaEventQuery(cudaEvent_t event) { return result(host().query(event
 
 cudaError_t cudaMalloc(void** out, size_t bytes) {
   if (int e = host().alloc_device(out, bytes)) return result(e);
-  ptx::add_memory(static_cast<uint8_t*>(*out), bytes);
+  int device = 0;
+  (void)host().current(&device);
+  ptx::add_memory(static_cast<uint8_t*>(*out), bytes, device);
   return cudaSuccess;
 }
 cudaError_t cudaFree(void* p) {

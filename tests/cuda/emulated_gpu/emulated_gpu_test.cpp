@@ -14,7 +14,9 @@ namespace {
 // Of the device, as far as kernels can tell.
 class Numbers {
  public:
-  explicit Numbers(size_t n) : all_(n) { ptx::add_memory(reinterpret_cast<uint8_t*>(all_.data()), 4 * n); }
+  explicit Numbers(size_t n, int device = 0) : all_(n) {
+    ptx::add_memory(reinterpret_cast<uint8_t*>(all_.data()), 4 * n, device);
+  }
   ~Numbers() { ptx::remove_memory(reinterpret_cast<uint8_t*>(all_.data())); }
   std::vector<unsigned>& operator*() { return all_; }
   void written() { ptx::wrote(all_.data(), 4 * all_.size()); }
@@ -27,7 +29,7 @@ void run(const char* kernel, unsigned blocks, const Planted& job) {
   const ptx::Kernel* const found = ptx::find_kernel(kernel);
   ASSERT_NE(found, nullptr) << kernel;
   ASSERT_EQ(found->parameter_size, sizeof job);
-  ptx::launch(*found, blocks, planted_lanes, reinterpret_cast<const uint8_t*>(&job));
+  ptx::launch(*found, blocks, planted_lanes, reinterpret_cast<const uint8_t*>(&job), 0);
 }
 
 TEST(cudaEmulatedGpu, ComputesWhatTheHostDoes) {
@@ -65,7 +67,8 @@ class cudaEmulatedGpuFinds : public ::testing::TestWithParam<Fault> {};
 TEST_P(cudaEmulatedGpuFinds, Planted) {
   constexpr unsigned blocks = 2, num = blocks * planted_lanes;
   // One more than there are lanes, for a counter, but where a kernel is to run out of it.
-  Numbers in(num), out(num + (GetParam().kernel == std::string("writes_beyond") ? 0 : 1));
+  Numbers in(num, GetParam().kernel == std::string("sums") ? 1 : 0),
+      out(num + (GetParam().kernel == std::string("writes_beyond") ? 0 : 1));
   for (unsigned i = 0; i < num; i++) (*in)[i] = 100 + i;
   in.written();
   if (GetParam().kernel == std::string("reads_what_another_block_wrote")) out.written();
@@ -87,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Fault{"reads_what_another_block_wrote", "global memory .* no barrier between"},
                       Fault{"waits_for_some", "waits for others, which wait elsewhere or have ended"},
                       Fault{"waits_in_two_places", "waits for others, which wait elsewhere or have ended"},
+                      Fault{"sums", "memory of device 1, on device 0"},
                       Fault{"leaves_something", "leaves what it wrote"}),
     [](const auto& fault) { return std::string(fault.param.kernel); });
 

@@ -35,8 +35,9 @@ u64 mark(u32 launch, u32 barriers, u32 lane, bool is_atomic) {
 struct Memory {
   u8* bytes;
   size_t size;
-  Touched*
-      touched;  // one for each; pages that nobody touched take no memory. Null: a table, which nobody writes
+  // One for each byte; pages that nobody touched take no memory. Null: a table, which nobody writes.
+  Touched* touched;
+  int device;
 };
 struct Memories {
   std::shared_mutex mutex;
@@ -61,6 +62,7 @@ std::string without_hashes(const char* name) {
   return std::regex_replace(name, hash, "_");
 }
 
+constexpr int any_device = -1;
 std::atomic<u32> num_launches{0};
 
 }  // namespace
@@ -68,6 +70,7 @@ std::atomic<u32> num_launches{0};
 struct Block {
   const Kernel& kernel;
   u32 launch;
+  int device;
   u32 barriers = 0;
   std::vector<u8> shared;
   std::vector<Touched> shared_touched;
@@ -118,7 +121,7 @@ Kernel::Kernel(const char* n, bool (*r)(Lane&), u32 parameter, u32 shared, u32 s
 Table::Table(const char* name, u8* bytes, size_t size) {
   tables()[without_hashes(name)] = bytes;
   const std::unique_lock lock(memories().mutex);
-  memories().all[bytes] = {bytes, size, nullptr};
+  memories().all[bytes] = {bytes, size, nullptr, any_device};
 }
 
 const u8* Lane::check_parameter(u64 at, u32 bytes) {
@@ -143,6 +146,8 @@ u8* Lane::check_global(u64 at, u32 bytes, Access access) {
                        access == reads ? "reads" : "writes", bytes, static_cast<void*>(p),
                        static_cast<long long>(p - (m.bytes + m.size)), static_cast<void*>(m.bytes));
   }
+  if (m.device != block->device && m.device != any_device)
+    block->violation(*this, "memory of device %d, on device %d", m.device, block->device);
   if (m.touched)
     block->touch(*this, m.touched + (p - m.bytes), at, bytes, access != reads, access == counts, "global");
   else if (access != reads)
@@ -171,12 +176,12 @@ u8* find_table(const char* name) {
   return found == tables().end() ? nullptr : found->second;
 }
 
-void add_memory(u8* bytes, size_t size) {
+void add_memory(u8* bytes, size_t size, int device) {
   void* const touched = mmap(nullptr, size * sizeof(Touched), PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (touched == MAP_FAILED) std::abort();
   const std::unique_lock lock(memories().mutex);
-  memories().all[bytes] = {bytes, size, static_cast<Touched*>(touched)};
+  memories().all[bytes] = {bytes, size, static_cast<Touched*>(touched), device};
 }
 void remove_memory(u8* bytes) {
   const std::unique_lock lock(memories().mutex);
@@ -199,7 +204,7 @@ void wrote(const void* p, size_t bytes) {
   }
 }
 
-void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* parameter) {
+void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* parameter, int device) {
   // The order is another with each launch, and the same from run to run where launches follow one another.
   const u32 number = (num_launches.fetch_add(1) % 0xfffff) + 1;
   std::mt19937 random(number);
@@ -209,8 +214,13 @@ void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* param
   std::shuffle(blocks.begin(), blocks.end(), random);
   std::vector<u64> saved(size_t(kernel.num_saved) * num_lanes);
   std::vector<Lane> lanes(num_lanes);
-  Block block{
-      kernel, number, 0, std::vector<u8>(kernel.shared_size), std::vector<Touched>(kernel.shared_size), {}};
+  Block block{kernel,
+              number,
+              device,
+              0,
+              std::vector<u8>(kernel.shared_size),
+              std::vector<Touched>(kernel.shared_size),
+              {}};
   for (u32 b : blocks) {
     block.barriers = 0;
     std::fill(block.shared.begin(), block.shared.end(), u8(0xa5));
