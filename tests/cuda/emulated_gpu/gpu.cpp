@@ -124,6 +124,10 @@ Table::Table(const char* name, u8* bytes, size_t size) {
   memories().all[bytes] = {bytes, size, nullptr, any_device};
 }
 
+void Lane::cannot(const char* instruction) {
+  block->violation(*this, "an instruction unknown to ptx_to_cpp.py: %s", instruction);
+}
+
 const u8* Lane::check_parameter(u64 at, u32 bytes) {
   const u64 begin = u64(parameter);
   if (at < begin || at + bytes > begin + parameter_size || (at - begin) % std::min(bytes, 8u))

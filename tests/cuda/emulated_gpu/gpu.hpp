@@ -55,6 +55,8 @@ struct Lane {
   u8* shared_write(u32 at) {
     return check_shared(at, kBytes, writes);
   }
+  /// What is not known to ptx_to_cpp.py.
+  [[noreturn]] void cannot(const char* instruction);
   u32 global_add(u64 at, u32 x) { return add(check_global(at, 4, counts), x); }
   u32 shared_add(u32 at, u32 x) { return add(check_shared(at, 4, counts), x); }
 
@@ -116,6 +118,20 @@ inline T shr(T x, u32 by) {
   return by < 8 * sizeof x ? T(x >> by) : T(x < 0 ? -1 : 0);
 }
 inline u32 funnel_left(u32 low, u32 high, u32 by) { return u32((u64(high) << 32 | low) << (by & 31) >> 32); }
+inline u32 funnel_right(u32 low, u32 high, u32 by) { return u32((u64(high) << 32 | low) >> (by & 31)); }
+/// Bit by bit the function whose values for a, b, c = 000 … 111 are the bits of `table`.
+inline u32 any_of_three(u32 a, u32 b, u32 c, u32 table) {
+  u32 out = 0;
+  for (u32 k = 0; k < 8; k++)
+    if (table >> k & 1) out |= (k & 4 ? a : ~a) & (k & 2 ? b : ~b) & (k & 1 ? c : ~c);
+  return out;
+}
+/// `len` bits from bit `at` on.
+template <class T>
+inline T extract(T x, u32 at, u32 len) {
+  at &= 255, len &= 255;
+  return T(shr(x, at) & (len < 8 * sizeof(T) ? T((T(1) << len) - 1) : T(~T(0))));
+}
 inline u32 permute(u32 a, u32 b, u32 selector) {
   const u64 from = u64(b) << 32 | a;
   u32 out = 0;

@@ -33,6 +33,9 @@ __global__ void __launch_bounds__(planted_lanes) sums(const __grid_constant__ Pl
 
 // ---- Wrong ----
 
+__global__ void __launch_bounds__(planted_lanes) does_what_is_unknown(const __grid_constant__ Planted job) {
+  job.out[lane()] = __float_as_uint(float(job.num) * 1.5f);
+}
 __global__ void __launch_bounds__(planted_lanes) reads_beyond(const __grid_constant__ Planted job) {
   job.out[lane()] = job.in[lane() + 1];
 }

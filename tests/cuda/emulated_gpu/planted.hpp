@@ -10,7 +10,7 @@
 
 namespace megaseal::test {
 
-constexpr unsigned planted_lanes = 64, planted_results = 24;
+constexpr unsigned planted_lanes = 64, planted_results = 31;
 
 struct Planted {
   unsigned num;
@@ -53,6 +53,23 @@ PLANTED_HD void planted_arithmetic(unsigned* out, unsigned a, unsigned b, unsign
   out[21] = unsigned(int64_t(sa) * sb >> 20);
   out[22] = uint16_t(c) > 1000 ? uint16_t(c) ^ 0xffffu : uint16_t(c) + 1u;
   out[23] = (wide != x && (c & 3) != 1) ? unsigned(wide - x) : unsigned(x & wide);
+  out[24] = a % (c | 1), out[25] = b / (a | 1);
+#if defined(__CUDA_ARCH__)
+  out[26] = __funnelshift_r(a, b, c);
+  out[27] = __umulhi(b, c);
+  // Of these nvcc makes nothing else: in assembly.
+  asm("lop3.b32 %0, %1, %2, %3, 0x6a;" : "=r"(out[28]) : "r"(a), "r"(b), "r"(c));
+  asm("bfe.u32 %0, %1, %2, %3;" : "=r"(out[29]) : "r"(a), "r"(b & 31), "r"(c & 31));
+  uint64_t sum;
+  asm("mad.wide.u32 %0, %1, %2, %3;" : "=l"(sum) : "r"(a), "r"(b), "l"(wide));
+  out[30] = unsigned(sum >> 16);
+#else
+  out[26] = unsigned((uint64_t(b) << 32 | a) >> (c % 32));
+  out[27] = unsigned(uint64_t(b) * c >> 32);
+  out[28] = c ^ (a & b);
+  out[29] = a >> (b & 31) & ((1u << (c & 31)) - 1);
+  out[30] = unsigned((uint64_t(a) * b + wide) >> 16);
+#endif
 }
 
 }  // namespace megaseal::test

@@ -4,8 +4,9 @@
     ptx_to_cpp.py kernels.ptx FILE.cpp …    kernels are dealt out to the files, so that each takes about as long to compile
 
 Each kernel becomes a function that runs one lane from one barrier to the next: gpu.hpp says what it is given, gpu.cpp
-runs blocks of them. An instruction is a statement; one that is not known here, or whose form is not, is an error. So are
-carries of which PTX does not say what they are: a chain of them must stand together, and none takes up a borrow.
+runs blocks of them. An instruction is a statement; one that is not known here, or whose form is not, ends the process that
+comes to it. Carries of which PTX does not say what they are, are an error: a chain of them must stand together, and none
+takes up a borrow.
 """
 import os
 import re
@@ -15,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from ptx_secrets import parse  # noqa: E402
 
 bits = {"pred": 1, "b8": 8, "u8": 8, "s8": 8, "b16": 16, "u16": 16, "s16": 16, "b32": 32, "u32": 32, "s32": 32,
-        "b64": 64, "u64": 64, "s64": 64}
+        "b64": 64, "u64": 64, "s64": 64, "f32": 32, "f64": 64}
 control = ("bra", "ret", "exit")
 
 
@@ -51,6 +52,7 @@ class Kernel:
 
     def access(self, ins):
         kinds = [kind for kind in ins.kinds if kind != "volatile"]
+        kinds = [kind for kind in kinds if kind != "nc"]  # by the cache of what nobody writes
         space, number, width = kinds[0], 1, bits[kinds[-1]]
         assert space in ("param", "global", "shared"), ins.text
         if len(kinds) == 3 and ins.op != "atom":
@@ -85,7 +87,7 @@ class Kernel:
         kind = kinds[-1]
         width, signed = bits[kind], kind[0] == "s"
         value = lambda n, w=width, s=False: self.operand(ins.operands[n], w, s)
-        assert len(to) == 1, ins.text
+        assert len(to) == 1 and not any(k in ("f32", "f64") for k in kinds), ins.text
         result = to[0][1:]
         form = ".".join(kinds[:-1])
         if op in ("add", "sub", "addc", "subc", "mad", "madc") and (carried or op in ("addc", "subc", "madc")):
@@ -109,14 +111,25 @@ class Kernel:
         elif op == "mul" and form == "wide":
             target = 2 * width
             made = f"{kind[0].replace('s', 'i')}{target}({value(0, width, signed)}) * {value(1, width, signed)}"
+        elif op == "mul" and form == "hi" and not signed:
+            made = f"ptx::product_hi({value(0)}, {value(1)})"
+        elif op == "mad" and form == "wide" and not signed:
+            target = 2 * width
+            made = f"u{target}({value(0)}) * {value(1)} + {value(2, target)}"
+        elif op in ("div", "rem") and not signed and not form:
+            made = f"{value(0)} {'/' if op == 'div' else '%'} {value(1)}"
+        elif op == "lop3" and not form:
+            made = f"ptx::any_of_three({value(0)}, {value(1)}, {value(2)}, {int(ins.operands[3], 0)})"
+        elif op == "bfe" and not signed and not form:
+            made = f"ptx::extract({value(0)}, {value(1, 32)}, {value(2, 32)})"
         elif op in ("not", "neg") and not form:
             made = {"not": "!" if width == 1 else "~", "neg": "0 - "}[op] + value(0)
         elif op == "mov" and not form and "{" not in ins.operands[0]:
             made = value(0)
         elif op in ("shl", "shr") and not form:
             made = f"ptx::{op}({value(0, width, signed)}, {value(1, 32)})"
-        elif op == "shf" and form == "l.wrap":
-            made = f"ptx::funnel_left({value(0)}, {value(1)}, {value(2)})"
+        elif op == "shf" and form in ("l.wrap", "r.wrap"):
+            made = f"ptx::funnel_{'left' if form[0] == 'l' else 'right'}({value(0)}, {value(1)}, {value(2)})"
         elif op == "prmt" and not form:
             made = f"ptx::permute({value(0)}, {value(1)}, {value(2)})"
         elif op == "bfi" and not form:
@@ -223,10 +236,11 @@ class Kernel:
                 text = f"lane.resume = {k};" + "".join(f" lane.saved[{n}] = {r[1:]};" for n, r in enumerate(live))
                 text += f" return true; barrier_{k}:;"
                 text += "".join(f" {r[1:]} = u{self.width(r)}(lane.saved[{n}]);" for n, r in enumerate(live))
-            elif ins.op in ("ld", "st", "atom"):
-                text = self.access(ins)
             else:
-                text = self.plain(ins)
+                try:
+                    text = self.access(ins) if ins.op in ("ld", "st", "atom") else self.plain(ins)
+                except (AssertionError, KeyError, ValueError):
+                    text = f'lane.cannot("{ins.text}");'
             if ins.guard:
                 wanted = "!" if re.match(r"@!", ins.text) else ""
                 text = f"if ({wanted}{ins.guard[1:]}) {{ {text} }}"
