@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <new>
 #include <string_view>
 #include <thread>
 
@@ -180,7 +181,7 @@ megaseal_error megaseal_engine_device_info(megaseal_engine* engine, megaseal_dev
   });
 }
 
-size_t megaseal_device_crossover(const megaseal_engine* engine, megaseal_operation operation, size_t len) {
+size_t megaseal_device_crossover(const megaseal_engine* engine, megaseal_operation operation, size_t len) try {
   if (!engine || !engine->offload) return 0;
   switch (operation) {
     case MEGASEAL_OP_CHACHA20POLY1305_SEAL:
@@ -204,6 +205,8 @@ size_t megaseal_device_crossover(const megaseal_engine* engine, megaseal_operati
     default:
       return 0;
   }
+} catch (const std::bad_alloc&) {  // a report has texts
+  return 0;
 }
 
 megaseal_error megaseal_get_backend_info(size_t index, megaseal_backend_info* out_info) {

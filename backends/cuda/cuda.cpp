@@ -145,6 +145,15 @@ DeviceStatus report() {
   return none;
 }
 
+uint32_t num_devices() {
+  const Devices* const d = process().devices.made();
+  return d ? d->num_devices() : 0;
+}
+DeviceStatus report(uint32_t device) {
+  Devices* const d = process().devices.made();
+  return d ? d->status(device) : DeviceStatus{};
+}
+
 uint64_t max_bytes() {
   const Devices* const d = process().devices.made();
   return d ? d->max_bytes() : process().max_bytes.load(std::memory_order_relaxed);

@@ -36,6 +36,9 @@ bool limit_memory(uint64_t bytes);
 
 /// All devices together. Starts nothing.
 DeviceStatus report();
+/// Each of them.
+uint32_t num_devices();
+DeviceStatus report(uint32_t device);
 uint64_t max_bytes();
 
 /// For tests: from now on with this runtime (null: this build's own). Nobody may be in a call.

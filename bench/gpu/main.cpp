@@ -1,6 +1,6 @@
 // megaseal_gpu_bench: a GPU's pipes and copies, the backend's programs on messages in its memory, and whole batches from
 // the host's memory through the C ABI, in one table beside what was hoped for. Needs a GPU; nothing else on the machine.
-// With --quick it does one part in 2,048 of that, to show that it runs.
+// With --quick it does a small part of that, to show that it runs (scale.hpp).
 #include <sodium.h>
 
 #include <cstdio>

@@ -271,7 +271,7 @@ Measured x25519_prepared(uint32_t keys, uint32_t size, bool building) {
   static const char* const sizes[] = {"small", "medium", "large"};
   Measured m{.name = "x25519_prepared " + std::to_string(keys) + " keys, " + sizes[size] + (building ? ", tables made" : "")};
   const uint32_t num = scaled(1 << 20);
-  keys = scaled(keys);
+  keys = scaled_keys(keys, num);
   const Prepared to(num, keys, prepared_shapes[size]);
   const Bytes secrets = random_bytes(32 * size_t(num));
   const auto d_secrets = on_device(secrets);
@@ -300,7 +300,7 @@ Measured hpke(bool seal, uint32_t len, uint32_t keys_prepared = 0) {
   Measured m{.name = std::string(seal ? "hpke_seal " : "hpke_open ") + size_name(len) +
                      (keys_prepared ? " to " + std::to_string(keys_prepared) : "")};
   const uint32_t num = scaled(1 << 20);
-  if (keys_prepared) keys_prepared = scaled(keys_prepared);
+  if (keys_prepared) keys_prepared = scaled_keys(keys_prepared, num);
   std::optional<Prepared> to;
   if (keys_prepared) to.emplace(num, keys_prepared, prepared_shapes[1]);
   Messages messages(num, len);

@@ -242,21 +242,16 @@ void check_stream_options(const Options& options) {
   check_standard_input(options);
 }
 
-/// What follows the program's name, in the order that CLI11 wants: the last first. It would take `--output=` for
-/// `--output`, and the next argument, which may be a file of records, for its value.
-std::vector<std::string> arguments(int argc, char** argv) {
-  std::vector<std::string> out;
-  bool only_files = false;
-  for (int i = 1; i < argc; i++) {
-    std::string argument = argv[i];
-    only_files |= argument == "--";
-    const bool is_empty = !only_files && argument.starts_with("--") && argument.find('=') == argument.size() - 1;
-    if (is_empty) argument.pop_back();
-    out.push_back(std::move(argument));
-    if (is_empty) out.emplace_back();
-  }
-  std::ranges::reverse(out);
-  return out;
+/// CLI11 takes `--output=` for `--output`, and the next argument, which may be a file of records, for its value.
+void refuse_values_left_out(const CLI::App& app, int argc, char** argv) {
+  const auto refuse = [&](const CLI::App* of) {
+    for (const CLI::Option* option : of->get_options())
+      for (const std::string& name : option->get_lnames())
+        for (int i = 1; i < argc && option->get_expected_max() > 0; i++)
+          if (argv[i] == "--" + name + "=") fail_usage("{} has no value", argv[i]);
+  };
+  refuse(&app);
+  for (const CLI::App* verb : app.get_subcommands({})) refuse(verb);
 }
 
 }  // namespace
@@ -282,7 +277,8 @@ Options parse_options(int argc, char** argv) {
   add_bench(app, options);
 
   try {
-    app.parse(arguments(argc, argv));
+    refuse_values_left_out(app, argc, argv);
+    app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help, --version: not errors
     std::ostringstream text;
     const int status = app.exit(success, text, text);

@@ -40,6 +40,7 @@ class HostRuntime final : public gpu::Runtime {
   /// Does something in the stream's turn.
   void give(gpu::Stream stream, std::function<void()> task);
   int device_of(gpu::Stream stream) const;
+  bool is_pinned(const void* p, size_t bytes) { return holds(p, bytes, -1); }
 
   /// In the first call of a start.
   std::function<void()> on_start;

@@ -14,6 +14,7 @@
 #include "megaseal/megaseal_cuda.h"
 #include "tests/cuda/host_runtime.hpp"
 #include "tests/cuda/on_host.hpp"
+#include "tests/support/backends.hpp"
 #include "tests/support/bytes.hpp"
 #include "tests/support/handles.hpp"
 #include "tests/support/reference.hpp"
@@ -24,6 +25,7 @@ class cudaResident : public ::testing::Test {
  protected:
   cudaResident() : on_device_(gpu::unavailable() == nullptr) {
     runtime_ = on_device_ ? gpu::default_runtime() : &host_;
+    EXPECT_TRUE(on_device_ || !device_is_needed()) << gpu::unavailable();
     RecordProperty("backend", on_device_ ? "cuda" : "stand-in");
     EXPECT_EQ(runtime_->use(0), 0);
     EXPECT_EQ(runtime_->create_stream(&stream_), 0);
@@ -51,9 +53,10 @@ class cudaResident : public ::testing::Test {
   }
 
   // Memory of the device, with what is given in it.
-  uint8_t* memory(const Bytes& bytes) {
+  uint8_t* memory(Bytes bytes) {
     void* p = nullptr;
-    EXPECT_EQ(runtime_->alloc_device(&p, std::max<size_t>(bytes.size(), 16)), 0);
+    bytes.resize(std::max<size_t>(bytes.size(), 16), 0xa5);
+    EXPECT_EQ(runtime_->alloc_device(&p, bytes.size()), 0);
     memories_.push_back(p);
     write(static_cast<uint8_t*>(p), bytes);
     return static_cast<uint8_t*>(p);

@@ -4,6 +4,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ inline megaseal_backend_info backend_info(const std::string& name) {
   ADD_FAILURE() << "backends.def has " << name << ", the library does not list it";
   return {};
 }
+
+/// Whether tests of a device may be skipped for want of one: not where somebody has put one there.
+inline bool device_is_needed() { return std::getenv("MEGASEAL_TEST_NEEDS_DEVICE") != nullptr; }
 
 inline bool runs_here(const BackendRow& row) {
   const megaseal_backend_info info = backend_info(row.name);
@@ -70,6 +74,7 @@ class BackendTest : public ::testing::TestWithParam<const BackendRow*> {
       return;
     }
     if (!row.table) GTEST_SKIP() << row.name << " is left out of this build";
+    ASSERT_TRUE(runs_here(row) || !row.device || !device_is_needed()) << backend_info(row.name).reason;
     if (!runs_here(row)) GTEST_SKIP() << row.name << " cannot run here: " << backend_info(row.name).reason;
     ASSERT_STREQ(row.table->name, row.name) << "another backend's table runs under this name";
     if (row.device) faults_before_ = row.device->report().num_faults;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,14 +29,27 @@ HostRuntime& host() {
   return *runtime;
 }
 
-/// The stream of those who name none.
+int current_device() {
+  int device = -1;
+  (void)host().current(&device);
+  return device;
+}
+
+/// The stream of those who name none: each device has one.
 gpu::Stream stream_or_default(cudaStream_t stream) {
-  static const gpu::Stream none = [] {
-    gpu::Stream s;
-    if (host().create_stream(&s)) std::abort();
-    return s;
-  }();
-  return stream ? stream : none;
+  if (stream) return stream;
+  static std::mutex mutex;
+  static auto* const streams = new std::map<int, gpu::Stream>;
+  const std::lock_guard lock(mutex);
+  gpu::Stream& its = (*streams)[current_device()];
+  if (!its && host().create_stream(&its)) std::abort();
+  return its;
+}
+/// Waits until the stream has come to this.
+void wait_for(gpu::Stream stream) {
+  std::promise<void> done;
+  host().give(stream, [&] { done.set_value(); });
+  done.get_future().wait();
 }
 
 thread_local cudaError_t last_error = cudaSuccess;
@@ -77,9 +91,7 @@ cudaError_t launch(const char* name, dim3 grid, dim3 block, void** arguments, si
     return result(cudaErrorInvalidConfiguration);
   const gpu::Stream in = stream_or_default(stream);
   const int device = host().device_of(in);
-  int current = -1;
-  (void)host().current(&current);
-  if (device != current) return result(cudaErrorInvalidResourceHandle);
+  if (device != current_device()) return result(cudaErrorInvalidResourceHandle);
   const auto* const bytes = static_cast<const uint8_t*>(arguments[0]);
   // As aligned as a parameter is.
   auto copy = std::make_shared<std::vector<uint64_t>>((kernel->parameter_size + 7) / 8);
@@ -240,15 +252,12 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventQuery(cudaEvent_t event) { return result(host().query(event)); }
 
 cudaError_t cudaMalloc(void** out, size_t bytes) {
-  if (int e = host().alloc_device(out, bytes)) return result(e);
-  int device = 0;
-  (void)host().current(&device);
-  ptx::add_memory(static_cast<uint8_t*>(*out), bytes, device);
-  return cudaSuccess;
+  *out = ptx::allocate(bytes, current_device());
+  return *out ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* p) {
-  ptx::remove_memory(static_cast<uint8_t*>(p));
-  return result(host().free_device(p));
+  host().drain();
+  return !p || ptx::release(static_cast<uint8_t*>(p)) ? cudaSuccess : result(cudaErrorInvalidValue);
 }
 cudaError_t cudaHostAlloc(void** out, size_t bytes, unsigned) {
   return result(host().alloc_pinned(out, bytes));
@@ -257,25 +266,29 @@ cudaError_t cudaFreeHost(void* p) { return result(host().free_pinned(p)); }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   const auto in = stream_or_default(stream);
-  if (kind == cudaMemcpyDeviceToHost) return result(host().download(to, from, bytes, in));
-  if (kind == cudaMemcpyHostToDevice) {
-    if (int e = host().upload(to, from, bytes, in)) return result(e);
-  } else if (kind == cudaMemcpyDeviceToDevice) {
-    host().give(in, [=] { std::memcpy(to, from, bytes); });
-  } else {
-    return result(cudaErrorInvalidMemcpyDirection);
-  }
-  host().give(in, [=] { ptx::wrote(to, bytes); });
+  const int device = host().device_of(in);
+  const bool is_up = kind == cudaMemcpyHostToDevice, is_down = kind == cudaMemcpyDeviceToHost;
+  if (!is_up && !is_down && kind != cudaMemcpyDeviceToDevice) return result(cudaErrorInvalidMemcpyDirection);
+  const auto place = [&](const void* p, bool is_host) -> uint8_t* {
+    if (is_host) return host().is_pinned(p, bytes) ? static_cast<uint8_t*>(const_cast<void*>(p)) : nullptr;
+    return ptx::seen_by_host(p, bytes, device);
+  };
+  uint8_t *const at = place(to, is_down), *const source = place(from, is_up);
+  if (!at || !source) return result(cudaErrorInvalidValue);
+  host().give(in, [=] {
+    std::memcpy(at, source, bytes);
+    if (!is_down) ptx::wrote(to, bytes);
+  });
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
   const auto in = stream_or_default(stream);
-  if (value == 0) {
-    if (int e = host().zero(p, bytes, in)) return result(e);
-  } else {
-    host().give(in, [=] { std::memset(p, value, bytes); });
-  }
-  host().give(in, [=] { ptx::wrote(p, bytes); });
+  uint8_t* const at = ptx::seen_by_host(p, bytes, host().device_of(in));
+  if (!at) return result(cudaErrorInvalidValue);
+  host().give(in, [=] {
+    std::memset(at, value, bytes);
+    ptx::wrote(p, bytes);
+  });
   return cudaSuccess;
 }
 
@@ -299,14 +312,20 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t begin, cudaEvent_t end) 
 cudaError_t cudaMallocHost(void** out, size_t bytes) { return cudaHostAlloc(out, bytes, 0); }
 cudaError_t cudaMemset(void* p, int value, size_t bytes) {
   const cudaError_t error = cudaMemsetAsync(p, value, bytes, nullptr);
-  return error ? error : cudaDeviceSynchronize();
+  if (!error) wait_for(stream_or_default(nullptr));
+  return error;
 }
-// Of memory that is not pinned.
-cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+// Between the device's memory and any of the host's.
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  const bool is_up = kind == cudaMemcpyHostToDevice;
+  if (!is_up && kind != cudaMemcpyDeviceToHost) return result(cudaErrorInvalidMemcpyDirection);
+  uint8_t* const at = ptx::seen_by_host(is_up ? to : from, bytes, current_device());
+  if (!at) return result(cudaErrorInvalidValue);
   host().give(stream_or_default(nullptr), [=] {
-    std::memcpy(to, from, bytes);
-    ptx::wrote(to, bytes);
+    is_up ? std::memcpy(at, from, bytes) : std::memcpy(to, at, bytes);
+    if (is_up) ptx::wrote(to, bytes);
   });
-  return cudaDeviceSynchronize();
+  wait_for(stream_or_default(nullptr));
+  return cudaSuccess;
 }
 }

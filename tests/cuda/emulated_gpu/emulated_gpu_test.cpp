@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <new>
 #include <random>
 #include <vector>
 
@@ -11,18 +12,26 @@
 namespace megaseal::test {
 namespace {
 
-// Of the device, as far as kernels can tell.
+// Of a device.
 class Numbers {
  public:
-  explicit Numbers(size_t n, int device = 0) : all_(n) {
-    ptx::add_memory(reinterpret_cast<uint8_t*>(all_.data()), 4 * n, device);
+  explicit Numbers(size_t n, int device = 0)
+      : n_(n),
+        at_(reinterpret_cast<unsigned*>(ptx::allocate(4 * n, device))),
+        seen_(reinterpret_cast<unsigned*>(ptx::seen_by_host(at_, 4 * n, device))) {
+    if (!seen_) throw std::bad_alloc();
   }
-  ~Numbers() { ptx::remove_memory(reinterpret_cast<uint8_t*>(all_.data())); }
-  std::vector<unsigned>& operator*() { return all_; }
-  void written() { ptx::wrote(all_.data(), 4 * all_.size()); }
+  ~Numbers() { EXPECT_TRUE(ptx::release(reinterpret_cast<uint8_t*>(at_))); }
+  Numbers(const Numbers&) = delete;
+  Numbers& operator=(const Numbers&) = delete;
+  unsigned& operator[](size_t i) { return seen_[i]; }
+  size_t size() const { return n_; }
+  unsigned* at() const { return at_; }
+  void written() { ptx::wrote(at_, 4 * n_); }
 
  private:
-  std::vector<unsigned> all_;
+  const size_t n_;
+  unsigned *const at_, *const seen_;
 };
 
 void run(const char* kernel, unsigned blocks, const Planted& job) {
@@ -36,14 +45,14 @@ TEST(cudaEmulatedGpu, ComputesWhatTheHostDoes) {
   constexpr unsigned num = 4000, edges[] = {0, 1, 2, 31, 32, 63, 0x7fffffff, 0x80000000, 0xffff, 0xffffffff};
   std::mt19937 random(1);
   Numbers in(3 * num), out(num * planted_results);
-  for (unsigned& x : *in) x = random() % 3 ? random() : edges[random() % std::size(edges)];
+  for (size_t i = 0; i < in.size(); i++) in[i] = random() % 3 ? random() : edges[random() % std::size(edges)];
   in.written();
-  run("arithmetic", (num + planted_lanes - 1) / planted_lanes, {num, (*in).data(), (*out).data()});
+  run("arithmetic", (num + planted_lanes - 1) / planted_lanes, {num, in.at(), out.at()});
   for (unsigned i = 0; i < num; i++) {
     unsigned expected[planted_results];
-    planted_arithmetic(expected, (*in)[3 * i], (*in)[3 * i + 1], (*in)[3 * i + 2]);
+    planted_arithmetic(expected, in[3 * i], in[3 * i + 1], in[3 * i + 2]);
     for (unsigned k = 0; k < planted_results; k++)
-      ASSERT_EQ((*out)[i * planted_results + k], expected[k]) << i << " " << k;
+      ASSERT_EQ(out[i * planted_results + k], expected[k]) << i << " " << k;
   }
 }
 
@@ -51,12 +60,18 @@ TEST(cudaEmulatedGpu, BlocksShareMemoryAndWait) {
   constexpr unsigned blocks = 5, num = blocks * planted_lanes - 7;
   Numbers in(num), out(blocks + 1);
   unsigned sums[blocks] = {}, all = 0;
-  for (unsigned i = 0; i < num; i++) (*in)[i] = i * i, sums[i / planted_lanes] += i * i, all += i * i;
+  for (unsigned i = 0; i < num; i++) in[i] = i * i, sums[i / planted_lanes] += i * i, all += i * i;
+  for (unsigned b = 0; b <= blocks; b++) out[b] = 0;
   in.written();
   out.written();
-  run("sums", blocks, {num, (*in).data(), (*out).data()});
-  for (unsigned b = 0; b < blocks; b++) EXPECT_EQ((*out)[b], sums[b]);
-  EXPECT_EQ((*out)[blocks], all);
+  run("sums", blocks, {num, in.at(), out.at()});
+  for (unsigned b = 0; b < blocks; b++) EXPECT_EQ(out[b], sums[b]);
+  EXPECT_EQ(out[blocks], all);
+}
+
+TEST(cudaEmulatedGpu, TheHostCannotFollowADevicesAddress) {
+  Numbers number(1);
+  EXPECT_DEATH(std::exit(int(*static_cast<volatile unsigned*>(number.at()))), "");
 }
 
 struct Fault {
@@ -69,10 +84,10 @@ TEST_P(cudaEmulatedGpuFinds, Planted) {
   // One more than there are lanes, for a counter, but where a kernel is to run out of it.
   Numbers in(num, GetParam().kernel == std::string("sums") ? 1 : 0),
       out(num + (GetParam().kernel == std::string("writes_beyond") ? 0 : 1));
-  for (unsigned i = 0; i < num; i++) (*in)[i] = 100 + i;
+  for (unsigned i = 0; i < num; i++) in[i] = 100 + i;
   in.written();
   if (GetParam().kernel == std::string("reads_what_another_block_wrote")) out.written();
-  EXPECT_DEATH(run(GetParam().kernel, blocks, {num, (*in).data(), (*out).data()}), GetParam().message);
+  EXPECT_DEATH(run(GetParam().kernel, blocks, {num, in.at(), out.at()}), GetParam().message);
 }
 INSTANTIATE_TEST_SUITE_P(
     All, cudaEmulatedGpuFinds,

@@ -27,14 +27,18 @@ struct Touched {
   u64 written, read;
 };
 /// Of a launch: its number (20 bits, 0 for nobody), how many barriers the block had passed (16), the lane (27), and
-/// whether it was an atomic operation.
+/// whether it was an atomic operation, or, of reads, several lanes of the block.
 u64 mark(u32 launch, u32 barriers, u32 lane, bool is_atomic) {
   return u64(launch) << 44 | u64(barriers & 0xffff) << 28 | u64(lane & 0x7ffffff) << 1 | u64(is_atomic);
 }
+u32 lane_of(u64 mark) { return u32(mark >> 1) & 0x7ffffff; }
+u32 barriers_of(u64 mark) { return u32(mark >> 28) & 0xffff; }
+constexpr u32 several_blocks = 0x7ffffff;
 
 struct Memory {
-  u8* bytes;
+  u8* bytes;  // the device's address: pages that nobody may read or write
   size_t size;
+  u8* seen;  // the host's
   // One for each byte; pages that nobody touched take no memory. Null: a table, which nobody writes.
   Touched* touched;
   int device;
@@ -63,6 +67,7 @@ std::string without_hashes(const char* name) {
 }
 
 constexpr int any_device = -1;
+constexpr size_t device_bytes = size_t(8) << 30;
 std::atomic<u32> num_launches{0};
 
 }  // namespace
@@ -87,29 +92,49 @@ struct Block {
     std::abort();
   }
 
-  /// Another lane's, with no barrier of both since. (A barrier is no help among blocks.)
+  // Of a mark of this launch: whether it is of this block and of the time since its last barrier.
+  bool is_recent(u64 earlier, u64 now, u32 lanes) const {
+    return lane_of(earlier) / lanes == lane_of(now) / lanes && barriers_of(earlier) == barriers_of(now);
+  }
+  /// Another lane's access, with no barrier of both since. (A barrier is no help among blocks.)
   bool conflicts(u64 earlier, u64 now, u32 lanes) const {
-    if (earlier >> 44 != launch || (earlier & now & 1)) return false;
-    const u32 other = u32(earlier >> 1) & 0x7ffffff, self = u32(now >> 1) & 0x7ffffff;
-    if (other == self) return false;
-    return other / lanes != self / lanes || (earlier >> 28 & 0xffff) == (now >> 28 & 0xffff);
+    if (earlier >> 44 != launch || lane_of(earlier) == lane_of(now)) return false;
+    return lane_of(earlier) / lanes != lane_of(now) / lanes || is_recent(earlier, now, lanes);
+  }
+  /// The same of what may be several lanes' reads: of one block since its last barrier, or of several blocks.
+  bool conflicts_with_reads(u64 earlier, u64 now, u32 lanes) const {
+    if (earlier >> 44 != launch) return false;
+    if (lane_of(earlier) == several_blocks) return true;
+    return earlier & 1 ? lane_of(earlier) / lanes != lane_of(now) / lanes || is_recent(earlier, now, lanes)
+                       : conflicts(earlier, now, lanes);
+  }
+  u64 with_read(u64 earlier, u64 now, u32 lanes) const {
+    if (earlier >> 44 != launch) return now;
+    if (lane_of(earlier) == several_blocks) return earlier;
+    if (lane_of(earlier) / lanes != lane_of(now) / lanes) return mark(launch, 0, several_blocks, false);
+    if (!is_recent(earlier, now, lanes)) return now;
+    return (earlier & 1) || lane_of(earlier) != lane_of(now) ? now | 1 : now;
   }
   void touch(const Lane& lane, Touched* touched, u64 at, u32 bytes, bool is_write, bool is_atomic,
              const char* where) {
     const u64 now = mark(launch, barriers, lane.ctaid * lane.ntid + lane.tid, is_atomic);
+    const u64 read = now & ~u64(1);
     for (u32 k = 0; k < bytes; k++) {
       Touched& t = touched[k];
+      const auto place = static_cast<unsigned long long>(at + k);
       if (!t.written && (!is_write || is_atomic))
-        violation(lane, "reads %s memory at %#llx that nobody wrote", where,
-                  static_cast<unsigned long long>(at + k));
-      if (conflicts(t.written, now, lane.ntid))
+        violation(lane, "reads %s memory at %#llx that nobody wrote", where, place);
+      if (!(t.written & now & 1) && conflicts(t.written, now, lane.ntid))
         violation(lane, "%s %s memory at %#llx that lane %u wrote, and no barrier between",
-                  is_write ? "writes" : "reads", where, static_cast<unsigned long long>(at + k),
-                  u32(t.written >> 1 & 0x7ffffff) % lane.ntid);
-      if (is_write && conflicts(t.read, now, lane.ntid))
-        violation(lane, "writes %s memory at %#llx that lane %u read, and no barrier between", where,
-                  static_cast<unsigned long long>(at + k), u32(t.read >> 1 & 0x7ffffff) % lane.ntid);
-      (is_write ? t.written : t.read) = now;
+                  is_write ? "writes" : "reads", where, place, lane_of(t.written) % lane.ntid);
+      if (is_write && conflicts_with_reads(t.read, now, lane.ntid))
+        violation(lane, "writes %s memory at %#llx that lane %u read, and no barrier between", where, place,
+                  lane_of(t.read) % lane.ntid);
+      if (!is_write)
+        t.read = with_read(t.read, read, lane.ntid);
+      else if (!is_atomic || t.written >> 44 != launch || (t.written & 1) ||
+               !is_recent(t.written, now, lane.ntid))
+        t.written = now;  // an atomic access does not hide the same lane's plain one
     }
   }
 };
@@ -121,7 +146,7 @@ Kernel::Kernel(const char* n, bool (*r)(Lane&), u32 parameter, u32 shared, u32 s
 Table::Table(const char* name, u8* bytes, size_t size) {
   tables()[without_hashes(name)] = bytes;
   const std::unique_lock lock(memories().mutex);
-  memories().all[bytes] = {bytes, size, nullptr, any_device};
+  memories().all[bytes] = {bytes, size, bytes, nullptr, any_device};
 }
 
 void Lane::cannot(const char* instruction) {
@@ -156,7 +181,7 @@ u8* Lane::check_global(u64 at, u32 bytes, Access access) {
     block->touch(*this, m.touched + (p - m.bytes), at, bytes, access != reads, access == counts, "global");
   else if (access != reads)
     block->violation(*this, "writes to a table");
-  return p;
+  return m.seen + (p - m.bytes);
 }
 
 u8* Lane::check_shared(u32 at, u32 bytes, Access access) {
@@ -180,34 +205,69 @@ u8* find_table(const char* name) {
   return found == tables().end() ? nullptr : found->second;
 }
 
-void add_memory(u8* bytes, size_t size, int device) {
-  void* const touched = mmap(nullptr, size * sizeof(Touched), PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (touched == MAP_FAILED) std::abort();
-  const std::unique_lock lock(memories().mutex);
-  memories().all[bytes] = {bytes, size, static_cast<Touched*>(touched), device};
+namespace {
+
+u8* map(size_t size, int protection) {
+  void* const p = mmap(nullptr, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? nullptr : static_cast<u8*>(p);
 }
-void remove_memory(u8* bytes) {
+void unmap(const Memory& m) {
+  if (m.bytes) munmap(m.bytes, m.size);
+  if (m.seen) munmap(m.seen, m.size);
+  if (m.touched) munmap(m.touched, m.size * sizeof(Touched));
+}
+/// The memory in which all these bytes are; null: none.
+const Memory* find(const void* p, size_t bytes) {
+  const auto* const at = static_cast<const u8*>(p);
+  auto found = memories().all.upper_bound(at);
+  if (found == memories().all.begin()) return nullptr;
+  const Memory& m = (--found)->second;
+  return at + bytes <= m.bytes + m.size ? &m : nullptr;
+}
+
+}  // namespace
+
+u8* allocate(size_t size, int device) {
+  Memory m{};
+  m.size = std::max<size_t>(size, 1);
+  m.device = device;
+  m.bytes = map(m.size, PROT_NONE);
+  m.seen = map(m.size, PROT_READ | PROT_WRITE);
+  m.touched = reinterpret_cast<Touched*>(map(m.size * sizeof(Touched), PROT_READ | PROT_WRITE));
   const std::unique_lock lock(memories().mutex);
-  const auto found = memories().all.find(bytes);
-  if (found == memories().all.end()) return;
-  munmap(found->second.touched, found->second.size * sizeof(Touched));
+  size_t taken = m.size;
+  for (const auto& [at, other] : memories().all) taken += other.device == device ? other.size : 0;
+  if (!m.bytes || !m.seen || !m.touched || taken > device_bytes) {
+    unmap(m);
+    return nullptr;
+  }
+  std::memset(m.seen, 0xa5, m.size);
+  memories().all[m.bytes] = m;
+  return m.bytes;
+}
+bool release(u8* p) {
+  const std::unique_lock lock(memories().mutex);
+  const auto found = memories().all.find(p);
+  if (found == memories().all.end() || !found->second.touched) return false;
+  unmap(found->second);
   memories().all.erase(found);
+  return true;
+}
+u8* seen_by_host(const void* p, size_t bytes, int device) {
+  const std::shared_lock lock(memories().mutex);
+  const Memory* const m = find(p, bytes);
+  return m && m->device == device ? m->seen + (static_cast<const u8*>(p) - m->bytes) : nullptr;
 }
 
 void wrote(const void* p, size_t bytes) {
-  const auto* const at = static_cast<const u8*>(p);
   const std::shared_lock lock(memories().mutex);
-  auto found = memories().all.upper_bound(at);
-  if (found == memories().all.begin()) return;
-  const Memory& m = (--found)->second;
-  if (!m.touched || at + bytes > m.bytes + m.size) return;
+  const Memory* const m = find(p, bytes);
+  if (!m || !m->touched) return;
   for (size_t k = 0; k < bytes; k++) {
-    u64& written = m.touched[at - m.bytes + ptrdiff_t(k)].written;
+    u64& written = m->touched[static_cast<const u8*>(p) - m->bytes + ptrdiff_t(k)].written;
     if (!written) written = mark(0, 0, 0, true);
   }
 }
-
 void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* parameter, int device) {
   // The order is another with each launch, and the same from run to run where launches follow one another.
   const u32 number = (num_launches.fetch_add(1) % 0xfffff) + 1;
@@ -248,9 +308,9 @@ void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* param
           block.violation(lane, "waits for others, which wait elsewhere or have ended");
       waiting = num_waiting > 0;
     }
-    // What is counted by length is public, and so is a verdict.
-    for (u32 k = 0; k + 4 <= kernel.shared_size && !std::strstr(kernel.name, "OrderProgram"); k += 4)
-      if (block.shared_touched[k].written && load<u32>(&block.shared[k]) > 1)
+    // What is counted by length is public, and so is a verdict: the number 1.
+    for (u32 k = 0; k < kernel.shared_size && !std::strstr(kernel.name, "OrderProgram"); k++)
+      if (block.shared_touched[k].written && block.shared[k] > (k % 4 == 0 ? 1 : 0))
         block.violation(lanes[0], "its block leaves what it wrote at %u of shared memory", k);
   }
 }

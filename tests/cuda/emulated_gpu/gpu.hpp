@@ -1,10 +1,13 @@
 // A GPU as far as the backend's kernels can tell: what ptx_to_cpp.py makes of their PTX, run on the host, and watched as
 // compute-sanitizer would. A violation ends the process with a message: an access outside of what is allocated, or not
 // aligned, or to memory that nobody wrote, or that another lane reads or writes without a barrier between the two; lanes
-// that wait for one another in different places; shared memory that a block wrote and did not leave as zeros.
+// that wait for one another in different places; shared memory that a block wrote and leaves neither as zeros nor as a verdict.
 //
-// Blocks run one after the other, and lanes from barrier to barrier, both in an order that is another each time. What a
-// GPU does at once and in lockstep is not to be seen here, nor what the assembler makes of PTX.
+// Blocks run one after the other, and lanes from barrier to barrier, both in an order that is another with each launch. What a
+// GPU does at once and in lockstep is not to be seen here, nor what the assembler makes of PTX. Accesses of different launches
+// are not compared. A slot of the backend's is one allocation, which is filled with zeros at first: within it neither bounds
+// nor what nobody wrote are to be seen, as they are in the tests of megaseal_cuda.h and in the benchmark, where each array is an
+// allocation of its own. What kernels count by length (OrderProgram) may stay in shared memory.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -8,9 +8,11 @@ namespace megaseal::test::ptx {
 const Kernel* find_kernel(const char* name);
 u8* find_table(const char* name);
 
-/// Memory of a device: what kernels may reach that run on it.
-void add_memory(u8* bytes, size_t size, int device);
-void remove_memory(u8* bytes);
+/// Memory of a device, by an address that the host cannot follow. Null: there is no more.
+u8* allocate(size_t size, int device);
+bool release(u8* p);
+/// Where the host finds so many bytes at an address of the device's; null: no memory of its has all of them.
+u8* seen_by_host(const void* p, size_t bytes, int device);
 /// What a copy wrote: kernels may read what was written alone.
 void wrote(const void* p, size_t bytes);
 

@@ -20,6 +20,11 @@ bits = {"pred": 1, "b8": 8, "u8": 8, "s8": 8, "b16": 16, "u16": 16, "s16": 16, "
 control = ("bra", "ret", "exit")
 
 
+def is_barrier(ins):
+    """Of all lanes of a block."""
+    return ins.op == "bar" and ins.kinds == ["sync"] and ins.operands == ["0"] and not ins.guard
+
+
 class Kernel:
     def __init__(self, name, parameter, symbols, code, labels, widths):
         self.name, self.parameter, self.symbols, self.code, self.labels = name, parameter, symbols, code, labels
@@ -111,14 +116,14 @@ class Kernel:
         elif op == "mul" and form == "wide":
             target = 2 * width
             made = f"{kind[0].replace('s', 'i')}{target}({value(0, width, signed)}) * {value(1, width, signed)}"
-        elif op == "mul" and form == "hi" and not signed:
+        elif op == "mul" and form == "hi" and kind == "u32":
             made = f"ptx::product_hi({value(0)}, {value(1)})"
         elif op == "mad" and form == "wide" and not signed:
             target = 2 * width
             made = f"u{target}({value(0)}) * {value(1)} + {value(2, target)}"
         elif op in ("div", "rem") and not signed and not form:
             made = f"{value(0)} {'/' if op == 'div' else '%'} {value(1)}"
-        elif op == "lop3" and not form:
+        elif op == "lop3" and not form and width == 32:
             made = f"ptx::any_of_three({value(0)}, {value(1)}, {value(2)}, {int(ins.operands[3], 0)})"
         elif op == "bfe" and not signed and not form:
             made = f"ptx::extract({value(0)}, {value(1, 32)}, {value(2, 32)})"
@@ -128,9 +133,9 @@ class Kernel:
             made = value(0)
         elif op in ("shl", "shr") and not form:
             made = f"ptx::{op}({value(0, width, signed)}, {value(1, 32)})"
-        elif op == "shf" and form in ("l.wrap", "r.wrap"):
+        elif op == "shf" and form in ("l.wrap", "r.wrap") and width == 32:
             made = f"ptx::funnel_{'left' if form[0] == 'l' else 'right'}({value(0)}, {value(1)}, {value(2)})"
-        elif op == "prmt" and not form:
+        elif op == "prmt" and not form and width == 32:
             made = f"ptx::permute({value(0)}, {value(1)}, {value(2)})"
         elif op == "bfi" and not form:
             made = f"ptx::insert({value(0)}, {value(1)}, {value(2, 32)}, {value(3, 32)})"
@@ -153,7 +158,7 @@ class Kernel:
     def registers(self, ins):
         """Those that it reads, and those that it writes."""
         used = [r for operand in ins.operands for r in re.findall(r"%[a-z]+\d*(?:\.[xyz])?", operand)]
-        used = {r for r in used if r not in special}
+        used = {r for r in used if re.match("%[a-z]+", r)[0] in self.widths and r not in special}
         return used | ({ins.guard} if ins.guard else set()), set(ins.to)
 
     def live_at_barriers(self):
@@ -173,7 +178,7 @@ class Kernel:
             if (last.op not in control or last.guard) and ends[begin] in before:
                 live |= before[ends[begin]]
             for at in range(ends[begin] - 1, begin - 1, -1):
-                if seen is not None and code[at].op == "bar":
+                if seen is not None and is_barrier(code[at]):
                     seen[at] = sorted(live)
                 used, written = self.registers(code[at])
                 if not code[at].guard:
@@ -206,7 +211,7 @@ class Kernel:
         self.check_carries()
         saved = self.live_at_barriers()
         barriers = sorted(saved)
-        assert len(barriers) == sum(i.op == "bar" for i in self.code)
+        assert len(barriers) == sum(map(is_barrier, self.code))
         labels = {}
         for label, at in self.labels.items():
             labels.setdefault(at, []).append(label)
@@ -230,8 +235,7 @@ class Kernel:
                 text = f"goto {short(ins.operands[0])};"
             elif ins.op in ("ret", "exit"):
                 text = "return false;"
-            elif ins.op == "bar":
-                assert ins.kinds == ["sync"] and ins.operands == ["0"] and not ins.guard, ins.text
+            elif is_barrier(ins):
                 k, live = barriers.index(at) + 1, saved[at]
                 text = f"lane.resume = {k};" + "".join(f" lane.saved[{n}] = {r[1:]};" for n, r in enumerate(live))
                 text += f" return true; barrier_{k}:;"
@@ -239,7 +243,7 @@ class Kernel:
             else:
                 try:
                     text = self.access(ins) if ins.op in ("ld", "st", "atom") else self.plain(ins)
-                except (AssertionError, KeyError, ValueError):
+                except Exception:  # whatever it is that makes it one that is not known
                     text = f'lane.cannot("{ins.text}");'
             if ins.guard:
                 wanted = "!" if re.match(r"@!", ins.text) else ""
