@@ -37,7 +37,6 @@ bool wait_at_the_end() { return std::atexit(wait_for_starts) == 0; }
 StartedDevice start_process_device() {
   const auto row = std::ranges::find_if(backend_rows(), [](const BackendRow& r) { return r.device; });
   if (row == backend_rows().end() || !row->table) return {.usable = false, .reason = "left out of this build"};
-  const SignalsBlocked blocked;  // for the driver's threads
   // The runtime registers what takes it down when it is first used; the process has to wait before that, too.
   (void)row->device->start();
   (void)wait_at_the_end();
@@ -74,7 +73,7 @@ void DeviceStart::begin() {
     num_starting--;
     num_starting.notify_all();
   };
-  const SignalsBlocked blocked;
+  const SignalsBlocked blocked;  // for the driver's threads, too, which this one starts
   try {
     std::thread([self = shared_from_this(), end]() mutable {
       try {

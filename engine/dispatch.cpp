@@ -9,7 +9,6 @@
 #include "engine/cpu_features.hpp"
 #include "engine/hash_choice.hpp"
 #include "engine/selftest.hpp"
-#include "engine/signals_blocked.hpp"
 
 namespace megaseal {
 namespace {
@@ -81,7 +80,6 @@ const BackendState* process_device() {
   return &state.get(
       fork_generation(),
       [&] {
-        const SignalsBlocked blocked;  // for the driver's threads
         // Whom the device leaves to what it fails to do: to the best of the CPU's, slot by slot.
         if (const Dispatch* cpu = process_dispatch()) {
           KernelTable best = scalar_table;

@@ -1,11 +1,7 @@
 // The CUDA backend on a real device, in batches short enough for compute-sanitizer. Skipped, by name, where there is none.
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <atomic>
-#include <filesystem>
-#include <fstream>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -126,29 +122,6 @@ TEST_F(CudaDeviceShort, EachOfSeveralTakesPart) {
   EXPECT_TRUE(all_took_part());
   for (uint32_t n = 0; n < num; n++) EXPECT_STREQ(gpu::report(n).put_aside, "");
   EXPECT_EQ(gpu::report().num_faults, 0u);
-}
-
-/// What signals an emulated device's driver blocks in its thread, which it makes when a device is first used.
-std::vector<uint64_t> blocked_by_driver() {
-  std::vector<uint64_t> out;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::ifstream name_file(task.path() / "comm"), status(task.path() / "status");
-    std::string name;
-    std::getline(name_file, name);
-    for (std::string line; name == "emulated GPU" && std::getline(status, line);)
-      if (line.starts_with("SigBlk:")) out.push_back(std::stoull(line.substr(7), nullptr, 16));
-  }
-  return out;
-}
-
-TEST_F(CudaDeviceShort, ThreadsOfTheDriverHaveSignalsBlocked) {
-  if (!blocked_by_driver().empty()) GTEST_SKIP() << "another test has used the device";
-  const Engine cuda = make_engine("cuda", 1);
-  const std::vector<uint64_t> blocked = blocked_by_driver();
-  if (blocked.empty()) GTEST_SKIP() << "which threads are a driver's, an emulated device tells alone";
-  ASSERT_EQ(blocked.size(), 1u);
-  EXPECT_TRUE(blocked[0] >> (SIGTERM - 1) & 1);
-  EXPECT_FALSE(blocked[0] >> (SIGSEGV - 1) & 1);
 }
 
 }  // namespace

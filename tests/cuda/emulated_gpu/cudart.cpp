@@ -1,8 +1,6 @@
 // CUDA's runtime as far as the backend calls it, over the emulated GPU: a program that is linked with this in front of
 // cudart_static has a GPU, as far as everything of the backend's own can tell.
 #include <cuda_runtime_api.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -225,14 +223,6 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* out) {
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* out, unsigned) {
-  // As a driver has threads of its own from the first call on that needs a context.
-  static std::once_flag first;
-  std::call_once(first, [] {
-    std::thread([] {
-      (void)prctl(PR_SET_NAME, "emulated GPU");
-      for (;;) pause();
-    }).detach();
-  });
   void* stream;
   if (int e = host().create_stream(&stream)) return result(e);
   *out = static_cast<cudaStream_t>(stream);

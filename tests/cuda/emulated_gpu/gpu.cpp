@@ -268,6 +268,7 @@ void wrote(const void* p, size_t bytes) {
     if (!written) written = mark(0, 0, 0, true);
   }
 }
+
 void launch(const Kernel& kernel, u32 num_blocks, u32 num_lanes, const u8* parameter, int device) {
   // The order is another with each launch, and the same from run to run where launches follow one another.
   const u32 number = (num_launches.fetch_add(1) % 0xfffff) + 1;

@@ -56,8 +56,7 @@ class Kernel:
         return f"u{width}({self.operand(base, width)} + u{width}({at % 2**width}u{'ll' if width > 32 else ''}))"
 
     def access(self, ins):
-        kinds = [kind for kind in ins.kinds if kind != "volatile"]
-        kinds = [kind for kind in kinds if kind != "nc"]  # by the cache of what nobody writes
+        kinds = [kind for kind in ins.kinds if kind not in ("volatile", "nc")]  # nc: by the cache of what nobody writes
         space, number, width = kinds[0], 1, bits[kinds[-1]]
         assert space in ("param", "global", "shared"), ins.text
         if len(kinds) == 3 and ins.op != "atom":
